@@ -1,0 +1,8 @@
+//! `wheelbuild`: one sdist in, one proven Linux wheel out; and what is built on that.
+//!
+//! The modules are the stages; a module uses only modules of a lower level (ARCHITECTURE.md has
+//! the table, `tests/levels.rs` enforces it).
+#![deny(unsafe_code)]
+
+pub mod report;
+pub mod target;

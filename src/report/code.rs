@@ -1,0 +1,158 @@
+//! Every class of failure: stable code, exit code, meaning. `wheelbuild explain WB0123` and
+//! docs/errors.md are made from this table.
+
+use std::fmt;
+
+/// What the process ends with. Stable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitCode {
+    Ok,
+    /// A build or check failed, or the input is hostile or broken.
+    Failed,
+    Usage,
+    /// Wrong platform or policy.
+    Platform,
+    Network,
+    Storage,
+    Bug,
+    Interrupted,
+}
+
+impl ExitCode {
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Platform => 4,
+            Self::Network => 5,
+            Self::Storage => 6,
+            Self::Bug => 70,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+macro_rules! codes {
+    ($($variant:ident = $number:literal, $exit:ident, $title:literal, $text:literal;)*) => {
+        /// A class of failure. The number never changes meaning; new classes get new numbers.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Code { $(#[doc = $title] $variant,)* }
+
+        impl Code {
+            /// Every code, in numeric order.
+            pub const ALL: &[Code] = &[$(Code::$variant,)*];
+
+            /// The number in `WB0123`.
+            pub const fn number(self) -> u16 { match self { $(Code::$variant => $number,)* } }
+
+            /// What the process ends with when this is the failure.
+            pub const fn exit(self) -> ExitCode { match self { $(Code::$variant => ExitCode::$exit,)* } }
+
+            /// A few words.
+            pub const fn title(self) -> &'static str { match self { $(Code::$variant => $title,)* } }
+
+            /// What it means, what usually causes it and what to do.
+            pub const fn explanation(self) -> &'static str { match self { $(Code::$variant => $text,)* } }
+        }
+    };
+}
+
+codes! {
+    // 01: what was asked for
+    Usage = 101, Usage, "wrong arguments", "The command line does not say what to do, or says two things at once. `--help` lists every argument.";
+    UnknownTarget = 102, Usage, "unknown target", "The target is spelled in no way we know. Zig and Rust triples, platform tags, and OCI platforms are understood: `x86_64-linux`, `aarch64-linux-gnu.2.17`, `x86_64-linux-musl`, `manylinux_2_28_aarch64`, `linux/arm64`. The message names the nearest known spelling.";
+    UnknownPython = 103, Usage, "unknown Python version", "The Python version is not one wheelbuild has tables for. Write `3.11`, `3.13t` for a free-threaded build, or the path of an interpreter.";
+    Config = 104, Usage, "wrong configuration", "A configuration file or a WHEELBUILD_ variable holds an unknown key or a value of the wrong kind. The message names the file, the key and the nearest known key.";
+    InterpreterNotFound = 105, Usage, "interpreter not found", "A build needs an interpreter of the target's Python version that runs on this machine. It is looked for on PATH and among the ones pyenv and uv installed. Install it (`uv python install 3.12`, `pyenv install 3.12`), name it with `--python /path/to/python3.12`, or allow a download with `--allow-python-download`.";
+    InputNotFound = 106, Usage, "input not found", "A file or folder named on the command line does not exist or cannot be read.";
+    TargetPython = 107, Usage, "unusable target Python", "The tree given by `--target-python` is not a Python of the asked version and target. It must hold `_sysconfigdata_*.py` and `pyconfig.h` of that machine.";
+
+    // 02: the source distribution and other archives
+    BrokenArchive = 201, Failed, "broken archive", "The archive is cut short, damaged, or not of the format its content claims.";
+    HostileArchive = 202, Failed, "hostile archive", "The archive holds an entry that would write outside its folder, a device, a link that leads out, two names for one file, or more data than the limits allow. The message names the entry. Nothing was written outside the build folder.";
+    NotAnSdist = 203, Failed, "not a source distribution", "The input is no source distribution: it needs one top-level folder with a pyproject.toml or setup.py in it (PEP 517, PEP 625).";
+    BadPyproject = 204, Failed, "wrong pyproject.toml", "pyproject.toml does not parse, or its [build-system] table breaks PEP 517 or PEP 518.";
+    BadMetadata = 205, Failed, "wrong metadata", "PKG-INFO or METADATA breaks the core metadata specification, or names no name or version.";
+    BrokenElf = 206, Failed, "broken ELF file", "A file starts like an ELF file and then is none.";
+
+    // 03: the build environment
+    Resolution = 301, Failed, "build requirements do not resolve", "No set of versions satisfies the build requirements. The lines from the resolver say which requirements clash or do not exist.";
+    MissingBuildRequirement = 302, Failed, "missing build requirement", "The backend, or something it imports, is not among the build requirements. The package's [build-system] requires is incomplete; add the requirement with `--build-requires` or in `[tool.wheelbuild.packages]`.";
+    BuildLock = 303, Failed, "build lock violated", "A build requirement differs from the companion lock. Run again with `--upgrade` to lock anew.";
+    BuildDependency = 304, Failed, "unusable build dependency", "A wheel given by `--build-dep` cannot be installed for this interpreter.";
+
+    // 04: the build
+    Backend = 401, Failed, "the build backend failed", "The PEP 517 hook raised an error. The deciding lines come from its log.";
+    Compiler = 402, Failed, "compiler error", "The compiler rejected a source file.";
+    MissingHeader = 403, Failed, "missing header", "A source includes a header that is neither in the sdist, the target's C library, Python, nor a build requirement. It usually belongs to a native library: give the target's copy with `--sysroot`.";
+    MissingLibrary = 404, Failed, "missing library", "The link names a library that the target does not have. Give the target's copy with `--sysroot`.";
+    FloorTooLow = 405, Failed, "the C library floor is too low", "The package needs a function that the target's C library has only in a later version. Ask for a higher floor, for example `--target x86_64-linux-gnu.2.28`.";
+    LostExtension = 406, Failed, "a compiled extension was lost", "The package fell back to pure Python because compiling failed. Such a wheel is slower and is not what the authors publish. `--allow-pure` accepts it.";
+    Timeout = 407, Failed, "the build took too long", "The hook did not end in the time allowed (`--timeout`).";
+    TargetProgram = 408, Failed, "the build ran a program of the target", "A build step tried to run a program compiled for the target on the build machine.";
+    Limit = 409, Failed, "the build went over a limit", "The build used more memory, processes or disk than allowed (`--memory`, `--processes`, `--disk`).";
+    Isolation = 410, Failed, "isolation is not available", "`--isolation` asks for more than this machine offers. `wheelbuild doctor` says what it offers and why.";
+    Linker = 411, Failed, "linker error", "The linker rejected an input or an option.";
+    Link = 412, Failed, "undefined symbol", "A symbol that the link needs is in none of its inputs.";
+
+    // 05: the judgement
+    WrongMachine = 501, Platform, "built for the wrong machine", "A file in the wheel is for another architecture or C library than the target. The wheel was not written.";
+    TooNewSymbol = 502, Platform, "needs a newer C library", "A file needs a symbol version above the asked floor. Ask for a higher floor.";
+    ForeignLibrary = 503, Platform, "needs a library the platform does not promise", "A file needs a shared library that the platform tag (PEP 600, PEP 656) does not promise. Link it statically, or graft it.";
+    UndefinedSymbol = 504, Platform, "a symbol nobody provides", "A file needs a symbol that neither the C library at the floor, its libraries, nor Python provides. It would fail at import.";
+    BadExtension = 505, Platform, "not a loadable extension", "An extension module lacks its `PyInit_` function, carries a suffix for another Python or machine, or uses functions outside the stable ABI it claims.";
+    MetadataMismatch = 506, Platform, "metadata contradicts the sdist", "The wheel's METADATA names another project, version or requirement than the sdist's PKG-INFO.";
+    BadWheel = 507, Platform, "not a valid wheel", "The backend's wheel breaks PEP 427: a missing or wrong WHEEL, METADATA or RECORD, or a name that does not match.";
+    UnsupportedTarget = 508, Platform, "unsupported for this target", "What was asked for cannot be done for this target; the message says what can.";
+    LeakedRuntime = 509, Platform, "a C++ runtime leaks", "A file exports or imports C++ runtime symbols that must stay private to it.";
+    NotReproducible = 510, Failed, "not reproducible", "A rebuild from the provenance gave other bytes. The message names the members that differ.";
+
+    // 06: index and fetching
+    Network = 601, Network, "network failure", "The package index could not be reached, or answered with an error. The user's pip or uv configuration decides which index is asked.";
+    NotOnIndex = 602, Network, "not on the index", "The index has no such project, version or sdist.";
+    HashMismatch = 603, Network, "hash mismatch", "A fetched file is not the file its sha256 names. It was thrown away.";
+    Offline = 604, Network, "needs the network", "`--offline` forbids a fetch that this needs. The message lists what is missing; `wheelbuild toolchain fetch` gets the pinned tools beforehand.";
+    ToolMissing = 605, Network, "pinned tool missing", "A pinned tool has no build for this machine. Give one with `--zig` or `--uv`.";
+    IndexConfig = 606, Usage, "unreadable index configuration", "The package index that pip or uv is configured to use cannot be found out.";
+
+    // 07: cache and storage
+    Io = 701, Storage, "file access failed", "A file or folder could not be read or written.";
+    DiskFull = 702, Storage, "disk full", "No room is left where the build, the cache or the output lies. `wheelbuild cache prune` frees the cache.";
+    CacheEntry = 703, Storage, "bad cache entry", "A cache entry is damaged and could not be replaced.";
+
+    // 09: us
+    Interrupted = 901, Interrupted, "interrupted", "Stopped by Ctrl-C or a termination signal. Nothing half-written was left.";
+    Bug = 970, Bug, "a bug in wheelbuild", "Something happened that should be impossible. Please report it with the message and the output of `wheelbuild doctor`.";
+}
+
+impl Code {
+    /// The code whose number is in `text` (`WB0402`, `wb402`, `402`).
+    pub fn parse(text: &str) -> Option<Self> {
+        let digits = text.trim_start_matches(['W', 'w']).trim_start_matches(['B', 'b']);
+        let number: u16 = digits.parse().ok()?;
+        Self::ALL.iter().copied().find(|code| code.number() == number)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "WB{:04}", self.number())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Code;
+
+    #[test]
+    fn numbers_are_unique_and_parse_back() {
+        let mut seen = std::collections::HashSet::new();
+        for code in Code::ALL {
+            assert!(seen.insert(code.number()), "{code} twice");
+            assert_eq!(Code::parse(&code.to_string()), Some(*code));
+            assert!(!code.explanation().is_empty() && !code.title().is_empty());
+        }
+        assert_eq!(Code::parse("hello"), None);
+    }
+}
