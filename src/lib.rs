@@ -4,5 +4,6 @@
 //! the table, `tests/levels.rs` enforces it).
 #![deny(unsafe_code)]
 
+pub mod cache;
 pub mod report;
 pub mod target;

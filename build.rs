@@ -1,0 +1,80 @@
+//! Makes the recipe digest: the part of every cache key that stands for this program.
+//!
+//! It covers `toolchains/` and the sources of the stages that decide the bytes of a wheel, not the
+//! executable, so that builds of one version for different machines share their cache entries.
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+/// Modules whose code decides bytes. `cli`, `report`, `cache`, `index`, `lock` and `plan` do not.
+const STAGES: &[&str] = &[
+    "archive",
+    "backend",
+    "build",
+    "elf",
+    "metadata",
+    "native",
+    "python",
+    "sdist",
+    "target",
+    "toolchain",
+    "wheel",
+];
+
+/// Crates that decide bytes: the compressor and the archive readers.
+const CRATES: &[&str] = &["flate2", "libz-rs-sys", "zlib-rs", "object"];
+
+fn main() {
+    let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
+    let mut files = Vec::new();
+    collect(&root.join("toolchains"), &mut files);
+    for stage in STAGES {
+        collect(&root.join("src").join(stage), &mut files);
+    }
+    files.sort();
+    let mut hash = Sha256::new();
+    for file in &files {
+        let name = file.strip_prefix(&root).expect("collected below it").to_string_lossy().into_owned();
+        let content = std::fs::read(file).unwrap_or_else(|error| panic!("{name}: {error}"));
+        hash.update(format!("{name}\0{}\0", content.len()));
+        hash.update(&content);
+    }
+    for line in pinned_crates(&root) {
+        hash.update(line);
+    }
+    let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    println!("cargo::rustc-env=WHEELBUILD_RECIPE={digest}");
+    println!("cargo::rerun-if-changed=toolchains");
+    println!("cargo::rerun-if-changed=src");
+    println!("cargo::rerun-if-changed=Cargo.lock");
+}
+
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let path = entry.path();
+        if path.is_dir() {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| {
+            ["rs", "py", "toml", "tsv", "c", "cmake", "txt"].iter().any(|known| extension == *known)
+        }) {
+            files.push(path);
+        }
+    }
+}
+
+/// `name version checksum` of the crates that decide bytes, from Cargo.lock.
+fn pinned_crates(root: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(root.join("Cargo.lock")).unwrap_or_default();
+    text.split("[[package]]")
+        .filter(|package| CRATES.iter().any(|name| package.contains(&format!("name = \"{name}\"\n"))))
+        .map(|package| {
+            package
+                .lines()
+                .filter(|line| ["name", "version", "checksum"].iter().any(|key| line.starts_with(key)))
+                .collect::<Vec<_>>()
+                .join(" ")
+        })
+        .collect()
+}

@@ -1,0 +1,23 @@
+//! The local cache: keys, content-addressed store, entries.
+//!
+//! ```text
+//! <cache>/blobs/ab/<sha256>       content by its digest, verified on every read
+//! <cache>/requests/<key>.json     what one request led to: its requirement set and result key
+//! <cache>/results/<key>.json      what one build made: digests of wheel and provenance
+//! <cache>/{tools,envs,kits,views} made once, shared by builds (owned by their modules)
+//! <cache>/tmp                     scratch; everything in it may vanish
+//! ```
+//!
+//! Every write is a temporary file, fsync and rename, so that a killed process leaves nothing
+//! half-made and several processes may use one cache. A damaged blob is removed and reported as
+//! absent, so that the build runs again instead of failing.
+
+mod digest;
+mod key;
+mod prune;
+mod store;
+
+pub use digest::Digest;
+pub use key::{Key, KeyParts};
+pub use prune::{Pruned, Usage};
+pub use store::{Cache, RequestEntry, Requirement, ResultEntry};
