@@ -5,5 +5,6 @@
 #![deny(unsafe_code)]
 
 pub mod cache;
+pub mod metadata;
 pub mod report;
 pub mod target;
