@@ -8,3 +8,4 @@ pub mod cache;
 pub mod metadata;
 pub mod report;
 pub mod target;
+pub mod toolchain;

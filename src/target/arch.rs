@@ -34,6 +34,14 @@ pub struct Arch {
     pub debian: String,
     pub oci: String,
     pub oci_variant: Option<String>,
+    pub headers: Vec<String>,
+    pub headers_musl: Vec<String>,
+    pub clang_flags: Vec<String>,
+    #[serde(default)]
+    pub clang_flags_musl: Vec<String>,
+    pub zig_cpu: Option<String>,
+    pub emulation: String,
+    pub loader_folder: String,
 }
 
 #[derive(Deserialize)]

@@ -1,0 +1,4 @@
+//! Compilers for a target: zig, its runtime kits, and the drivers that stand in a build's `bin/`.
+
+pub mod clang;
+pub mod kit;
