@@ -6,6 +6,7 @@
 
 pub mod cache;
 pub mod metadata;
+pub mod archive;
 pub mod report;
 pub mod target;
 pub mod toolchain;
