@@ -92,7 +92,7 @@ impl DosTime {
 
 /// Year, month and day of the day `days` after 1970-01-01, in the Gregorian calendar.
 fn civil_date(days: u64) -> (u64, u64, u64) {
-    let leap = |year: u64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
     // 146,097 days are 400 years; the rest is few enough to count.
     let mut year = 1970 + days / 146_097 * 400;
     let mut day = days % 146_097;
