@@ -4,9 +4,10 @@
 //! the table, `tests/levels.rs` enforces it).
 #![deny(unsafe_code)]
 
-pub mod cache;
-pub mod metadata;
 pub mod archive;
+pub mod cache;
+pub mod elf;
+pub mod metadata;
 pub mod report;
 pub mod target;
 pub mod toolchain;
