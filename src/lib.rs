@@ -7,6 +7,9 @@
 pub mod archive;
 pub mod cache;
 pub mod elf;
+pub mod backend;
+pub mod cache;
+pub mod config;
 pub mod metadata;
 pub mod report;
 pub mod target;

@@ -1,0 +1,133 @@
+//! Running a PEP 517 backend so that it builds for the target.
+//!
+//! What a backend must see to believe in the target is the same for all of them where it can be:
+//! one environment and one folder of files (`support`) serve setuptools, meson, CMake, configure
+//! scripts and cargo, since any `setup.py` may call any of these. A file per backend family holds
+//! what only that family reads.
+
+mod answer;
+mod cmake;
+mod configure;
+mod environment;
+mod meson;
+mod rust;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use serde_json::Value;
+
+use crate::report::{Error, Result};
+use crate::target::{PythonVersion, Target};
+
+pub use answer::{Answer, Outcome, read_answer};
+pub use environment::hook_environment;
+
+/// The program that runs the hooks.
+pub const HOOK: &str = include_str!("hook.py");
+
+/// Where the hooks find things. Every path is as the hooks see it, which inside a namespace is not
+/// where the build machine has it.
+#[derive(Clone, Debug)]
+pub struct Paths {
+    /// The unpacked source tree.
+    pub source: PathBuf,
+    /// Where the wheel is put.
+    pub out: PathBuf,
+    /// The compiler drivers.
+    pub bin: PathBuf,
+    /// The files of this module.
+    pub support: PathBuf,
+    /// The target's view of Python: `lib/python3.11`, `include/python3.11`.
+    pub view: PathBuf,
+    /// The build environment, a virtual environment.
+    pub env: PathBuf,
+    pub home: PathBuf,
+    pub tmp: PathBuf,
+}
+
+/// What is built, as far as a backend is concerned.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    pub target: &'a Target,
+    pub python: PythonVersion,
+    /// `[build-system] build-backend`.
+    pub backend: &'a str,
+    /// Programs in the build environment's `bin` folder.
+    pub programs: &'a [String],
+    /// Most compilers at once.
+    pub jobs: usize,
+    pub source_date_epoch: u64,
+}
+
+/// PEP 517 config settings: a value, or several under one key.
+pub type ConfigSettings = BTreeMap<String, Vec<String>>;
+
+/// What `hook.py` reads.
+#[derive(Serialize)]
+struct Spec<'a> {
+    backend: &'a str,
+    backend_path: &'a [String],
+    config_settings: BTreeMap<String, Value>,
+    requires: Option<&'a [String]>,
+    out: &'a Path,
+    result: PathBuf,
+}
+
+/// Writes the support files into `folder` (the build machine's path of `paths.support`).
+///
+/// `requires` is what the backend asked for when the environment was made; None when it was never
+/// asked. The user's `settings` come after ours, so that they win.
+pub fn write_support(
+    folder: &Path,
+    paths: &Paths,
+    subject: &Subject<'_>,
+    backend_path: &[String],
+    settings: &ConfigSettings,
+    requires: Option<&[String]>,
+) -> Result<()> {
+    write(folder, "hook.py", HOOK)?;
+    write(folder, "config.site", &configure::config_site(subject.target))?;
+    write(folder, "toolchain.cmake", &cmake::toolchain_file(paths, subject.target))?;
+    write(folder, "emulator", &cmake::emulator(paths))?;
+    write(folder, "cross.ini", &meson::cross_file(paths, subject))?;
+    write(folder, "native.ini", &meson::native_file(paths))?;
+    make_executable(&folder.join("emulator"))?;
+    let mut all = ConfigSettings::new();
+    if meson::serves(subject.backend) {
+        all.insert("setup-args".to_owned(), meson::setup_arguments(paths));
+    }
+    for (key, values) in settings {
+        all.entry(key.clone()).or_default().extend(values.iter().cloned());
+    }
+    let spec = Spec {
+        backend: subject.backend,
+        backend_path,
+        config_settings: all.into_iter().map(|(key, values)| (key, as_json(values))).collect(),
+        requires,
+        out: &paths.out,
+        result: paths.support.join("answer.json"),
+    };
+    let text = serde_json::to_string_pretty(&spec).map_err(|e| Error::bug(format!("hook spec: {e}")))?;
+    write(folder, "spec.json", &text)
+}
+
+/// A single value is a string and several are a list, as frontends pass `-C` (pypa/build does so).
+fn as_json(mut values: Vec<String>) -> Value {
+    match values.len() {
+        1 => Value::String(values.remove(0)),
+        _ => Value::from(values),
+    }
+}
+
+fn write(folder: &Path, name: &str, text: &str) -> Result<()> {
+    let path = folder.join(name);
+    fs::write(&path, text).map_err(|e| Error::io("write", &path, &e))
+}
+
+fn make_executable(path: &Path) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).map_err(|e| Error::io("write", path, &e))
+}

@@ -1,0 +1,259 @@
+//! Arguments as they were typed. Help, man page and completions come from these definitions.
+//!
+//! Nothing is looked up, read or checked here beyond the form of a value; `ready` does that.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+
+/// Turns Python sdists into reproducible, proven Linux wheels, from any build machine
+#[derive(Debug, Parser)]
+#[command(name = "wheelbuild", version, about, after_help = EXIT_CODES, max_term_width = 100)]
+#[command(disable_help_subcommand = true, infer_subcommands = false)]
+pub struct Typed {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub verb: Verb,
+}
+
+const EXIT_CODES: &str = "\
+Without a verb, `build` is meant: `wheelbuild sdist.tar.gz --target x86_64-linux`.
+`@FILE` stands anywhere for one argument a line.
+
+Exit codes: 0 ok, 1 build or check failed, 2 usage or configuration, 4 wrong platform or policy,
+5 network or fetch, 6 cache or storage, 70 a bug of ours, 130 interrupted";
+
+/// What every verb takes.
+#[derive(Debug, Args)]
+pub struct Global {
+    /// Say more; twice for everything
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, display_order = 900)]
+    pub verbose: u8,
+    /// Say less; twice for errors only
+    #[arg(short, long, action = clap::ArgAction::Count, global = true, display_order = 900)]
+    pub quiet: u8,
+    /// Colour the messages
+    #[arg(long, value_enum, global = true, value_name = "WHEN", display_order = 900)]
+    pub color: Option<Color>,
+    /// Write the result as JSON to standard output
+    #[arg(long, global = true, display_order = 900)]
+    pub json: bool,
+    /// Append every event as a JSON line to FILE
+    #[arg(long, global = true, value_name = "FILE", value_hint = ValueHint::FilePath, display_order = 900)]
+    pub events: Option<PathBuf>,
+    /// Read this configuration file instead of searching for one
+    #[arg(long, global = true, value_name = "FILE", env = "WHEELBUILD_CONFIG", value_hint = ValueHint::FilePath, display_order = 900)]
+    pub config: Option<PathBuf>,
+    /// The cache folder [default: $XDG_CACHE_HOME/wheelbuild or ~/.cache/wheelbuild]
+    #[arg(long, global = true, value_name = "DIR", env = "WHEELBUILD_CACHE_DIR", value_hint = ValueHint::DirPath, display_order = 900)]
+    pub cache_dir: Option<PathBuf>,
+    /// Never use the network
+    #[arg(long, global = true, env = "WHEELBUILD_OFFLINE", display_order = 900)]
+    pub offline: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Verb {
+    /// Build wheels from sdists (the default verb)
+    Build(Box<Build>),
+    /// Judge a wheel, or every wheel of a folder, for a target
+    Check(Check),
+    /// Rebuild a wheel from its provenance and compare the bytes
+    Verify(Verify),
+    /// Show what a wheel or sdist holds
+    Inspect(Inspect),
+    /// Explain an error code, or what a wheel's cache key was made of
+    Explain(Explain),
+    /// Install wheels into a folder
+    Install(Install),
+    /// Show what this machine offers
+    Doctor,
+    /// Show or empty the local cache
+    Cache {
+        #[command(subcommand)]
+        action: CacheAction,
+    },
+    /// Show or fetch the pinned tools
+    Toolchain {
+        #[command(subcommand)]
+        action: ToolchainAction,
+    },
+    /// Print shell completions
+    Completions { shell: clap_complete::Shell },
+    /// Print the man page
+    Man,
+}
+
+/// Flags that say how to compile; each may also stand in the configuration file.
+#[derive(Debug, Args)]
+pub struct How {
+    /// Build interpreter: a version found on this machine (`3.12`, `3.13t`) or a path
+    /// [default: the version of `python3` on PATH]
+    #[arg(long, value_name = "X.Y|PATH", env = "WHEELBUILD_PYTHON")]
+    pub python: Option<String>,
+    /// How to compile: the runtime kit, plain `zig cc`, or what CC and CXX say
+    #[arg(long, value_name = "zig|zig-cc|system", env = "WHEELBUILD_CC")]
+    pub cc: Option<String>,
+    /// How to isolate the hooks: auto, namespaces, landlock, none
+    #[arg(long, value_name = "KIND", env = "WHEELBUILD_ISOLATION")]
+    pub isolation: Option<String>,
+    /// Most compilers at once [default: number of cores]
+    #[arg(short, long, value_name = "N", env = "WHEELBUILD_JOBS")]
+    pub jobs: Option<u32>,
+    /// Stop a build that uses more memory than this, e.g. 4GiB
+    #[arg(long, value_name = "SIZE", env = "WHEELBUILD_MEMORY")]
+    pub memory: Option<String>,
+    /// Stop a build that runs more processes than this
+    #[arg(long, value_name = "N", env = "WHEELBUILD_PROCESSES")]
+    pub processes: Option<u64>,
+    /// Stop a build that writes more than this, e.g. 20GiB
+    #[arg(long, value_name = "SIZE", env = "WHEELBUILD_DISK")]
+    pub disk: Option<String>,
+    /// Stop a build after this many seconds
+    #[arg(long, value_name = "SECONDS", env = "WHEELBUILD_TIMEOUT")]
+    pub timeout: Option<u64>,
+    /// Use this zig instead of the pinned one
+    #[arg(long, value_name = "PATH", env = "WHEELBUILD_ZIG", value_hint = ValueHint::FilePath)]
+    pub zig: Option<PathBuf>,
+    /// Use this uv instead of the pinned one
+    #[arg(long, value_name = "PATH", env = "WHEELBUILD_UV", value_hint = ValueHint::FilePath)]
+    pub uv: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Build {
+    /// An sdist, an unpacked folder, or NAME==VERSION from the index
+    #[arg(required = true, value_name = "SDIST|DIR|NAME==VERSION", value_hint = ValueHint::AnyPath)]
+    pub sources: Vec<String>,
+    /// What to build for: `x86_64-linux`, `aarch64-linux-gnu.2.17`, `x86_64-linux-musl`,
+    /// `linux/arm64`, `manylinux_2_28_aarch64`, … (repeatable)
+    #[arg(short, long, value_name = "TARGET")]
+    pub target: Vec<String>,
+    /// Where wheels go [default: dist]
+    #[arg(short, long, value_name = "DIR", env = "WHEELBUILD_OUTDIR", value_hint = ValueHint::DirPath)]
+    pub outdir: Option<PathBuf>,
+    #[command(flatten)]
+    pub how: How,
+    /// A setting for the backend (repeatable)
+    #[arg(short = 'C', long = "config-setting", value_name = "KEY=VALUE")]
+    pub config_setting: Vec<String>,
+    /// A wheel to install as build requirement; with any given, nothing is resolved or fetched (repeatable)
+    #[arg(long, value_name = "WHEEL", value_hint = ValueHint::FilePath)]
+    pub build_dep: Vec<PathBuf>,
+    /// A requirement to add to [build-system] requires (repeatable)
+    #[arg(long, value_name = "REQUIREMENT")]
+    pub build_requires: Vec<String>,
+    /// Keep the resolved build requirements in FILE and enforce them
+    #[arg(long, value_name = "FILE", env = "WHEELBUILD_BUILD_LOCK", value_hint = ValueHint::FilePath)]
+    pub build_lock: Option<PathBuf>,
+    /// Resolve the build requirements anew
+    #[arg(long)]
+    pub upgrade: bool,
+    /// A Python of the target to take configuration and headers from
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub target_python: Option<PathBuf>,
+    /// A folder with libraries and headers of the target (repeatable)
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub sysroot: Vec<PathBuf>,
+    /// Accept a wheel whose compiled extensions were lost
+    #[arg(long)]
+    pub allow_pure: bool,
+    /// Fetch the build interpreter when it is missing
+    #[arg(long)]
+    pub allow_python_download: bool,
+    /// Neither read nor write cached wheels
+    #[arg(long, env = "WHEELBUILD_NO_CACHE")]
+    pub no_cache: bool,
+    /// Keep the build folder
+    #[arg(long)]
+    pub keep: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Check {
+    /// A wheel or a folder of wheels
+    #[arg(required = true, value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
+    pub paths: Vec<PathBuf>,
+    /// What it must run on
+    #[arg(short, long, value_name = "TARGET")]
+    pub target: String,
+    /// Use this zig instead of the pinned one
+    #[arg(long, value_name = "PATH", env = "WHEELBUILD_ZIG", value_hint = ValueHint::FilePath)]
+    pub zig: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// The wheel; its provenance lies beside it
+    #[arg(value_name = "WHEEL", value_hint = ValueHint::FilePath)]
+    pub wheel: PathBuf,
+    /// The sdist it was built from [default: fetched from the index]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub sdist: Option<PathBuf>,
+    #[command(flatten)]
+    pub how: How,
+}
+
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// A wheel or sdist
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// An error code such as WB0403, or a wheel built here
+    #[arg(value_name = "CODE|WHEEL")]
+    pub subject: String,
+}
+
+#[derive(Debug, Args)]
+pub struct Install {
+    /// Wheels to install
+    #[arg(required = true, value_name = "WHEEL", value_hint = ValueHint::FilePath)]
+    pub wheels: Vec<PathBuf>,
+    /// The folder that becomes a site-packages folder
+    #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub outdir: PathBuf,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum CacheAction {
+    /// Show where the cache is and what it holds
+    Info,
+    /// Remove what the cache holds
+    Prune {
+        /// Only what was last written more than this many days ago
+        #[arg(long, value_name = "DAYS")]
+        older_than: Option<u64>,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub enum ToolchainAction {
+    /// List the pinned tools and whether they are here
+    List,
+    /// Fetch the pinned tools, so that builds work with --offline
+    Fetch,
+    /// Make the runtime kit of a target
+    Kit {
+        /// The target
+        #[arg(short, long, value_name = "TARGET")]
+        target: String,
+        /// Include the C++ runtime
+        #[arg(long)]
+        cxx: bool,
+        /// Use this zig instead of the pinned one
+        #[arg(long, value_name = "PATH", env = "WHEELBUILD_ZIG", value_hint = ValueHint::FilePath)]
+        zig: Option<PathBuf>,
+    },
+}

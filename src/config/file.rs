@@ -1,0 +1,109 @@
+//! What a configuration file may say.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+/// One value, or a list of them.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    /// The values, in order.
+    pub fn values(&self) -> Vec<String> {
+        match self {
+            Self::One(value) => vec![value.clone()],
+            Self::Many(values) => values.clone(),
+        }
+    }
+}
+
+/// The keys of a configuration file. Each has a flag of the same name.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Config {
+    pub target: Option<OneOrMany>,
+    pub python: Option<String>,
+    pub outdir: Option<PathBuf>,
+    pub cache_dir: Option<PathBuf>,
+    pub isolation: Option<String>,
+    pub cc: Option<String>,
+    pub build_lock: Option<PathBuf>,
+    pub jobs: Option<u32>,
+    /// `4GiB`, `512MiB`.
+    pub memory: Option<String>,
+    pub processes: Option<u64>,
+    pub disk: Option<String>,
+    /// Seconds.
+    pub timeout: Option<u64>,
+    pub zig: Option<PathBuf>,
+    pub uv: Option<PathBuf>,
+    pub offline: Option<bool>,
+    pub no_cache: Option<bool>,
+    /// Per-package settings, by normalised name.
+    #[serde(default)]
+    pub packages: BTreeMap<String, Package>,
+}
+
+/// What one package needs beyond what it says itself.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Package {
+    /// Passed to the hooks, like `-C KEY=VALUE`.
+    #[serde(default)]
+    pub config_settings: BTreeMap<String, OneOrMany>,
+    /// Added to the environment of the hooks.
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    /// Added to `[build-system] requires`.
+    #[serde(default)]
+    pub build_requires: Vec<String>,
+    /// Accept a wheel without its compiled extensions.
+    pub allow_pure: Option<bool>,
+}
+
+impl Config {
+    /// Every key a file may hold, for suggestions.
+    pub(super) const KEYS: &[&str] = &[
+        "target",
+        "python",
+        "outdir",
+        "cache-dir",
+        "isolation",
+        "cc",
+        "build-lock",
+        "jobs",
+        "memory",
+        "processes",
+        "disk",
+        "timeout",
+        "zig",
+        "uv",
+        "offline",
+        "no-cache",
+        "packages",
+        "config-settings",
+        "env",
+        "build-requires",
+        "allow-pure",
+    ];
+
+    /// `self` with what it leaves open taken from `other`. Package tables merge by package.
+    #[must_use]
+    pub(super) fn or(mut self, other: Self) -> Self {
+        macro_rules! fill { ($($field:ident),*) => { $(self.$field = self.$field.or(other.$field);)* } }
+        fill!(
+            target, python, outdir, cache_dir, isolation, cc, build_lock, jobs, memory, processes, disk,
+            timeout, zig, uv, offline, no_cache
+        );
+        for (name, package) in other.packages {
+            self.packages.entry(name).or_insert(package);
+        }
+        self
+    }
+}
