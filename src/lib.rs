@@ -9,6 +9,7 @@ pub mod cache;
 pub mod elf;
 pub mod backend;
 pub mod cache;
+pub mod cli;
 pub mod config;
 pub mod metadata;
 pub mod report;

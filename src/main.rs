@@ -1,1 +1,7 @@
-fn main() {}
+//! The `wheelbuild` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    wheelbuild::cli::run(std::env::args_os())
+}

@@ -12,7 +12,8 @@ pub(super) fn config_site(target: &Target) -> String {
     // Any build triplet that differs from the host's will do; naming the same machine would make
     // configure believe that target programs run here.
     let build = format!("{}-pc-linux-gnu", std::env::consts::ARCH);
-    let build = if build == host { format!("{}-wheelbuild-linux-gnu", std::env::consts::ARCH) } else { build };
+    let build =
+        if build == host { format!("{}-wheelbuild-linux-gnu", std::env::consts::ARCH) } else { build };
     let bigendian = if target.arch.endian == Endian::Big { "yes" } else { "no" };
     let word = target.arch.bits / 8;
     format!(

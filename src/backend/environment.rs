@@ -14,7 +14,8 @@ pub fn hook_environment(paths: &Paths, subject: &Subject<'_>) -> BTreeMap<OsStri
     let mut set = |name: &str, value: &dyn AsRef<std::ffi::OsStr>| {
         all.insert(name.into(), value.as_ref().to_owned());
     };
-    let search = format!("{}:{}:/usr/local/bin:/usr/bin:/bin", paths.bin.display(), paths.env.join("bin").display());
+    let search =
+        format!("{}:{}:/usr/local/bin:/usr/bin:/bin", paths.bin.display(), paths.env.join("bin").display());
     set("PATH", &search);
     set("HOME", &paths.home);
     set("TMPDIR", &paths.tmp);

@@ -22,15 +22,18 @@ pub fn cache_dir(global: &Global, config: &Config) -> Result<PathBuf> {
     if let Some(folder) = global.cache_dir.clone().or_else(|| config.cache_dir.clone()) {
         return Ok(folder);
     }
-    if let Some(folder) = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute()) {
+    if let Some(folder) =
+        std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from).filter(|path| path.is_absolute())
+    {
         return Ok(folder.join("wheelbuild"));
     }
-    std::env::home_dir().filter(|home| home.is_absolute()).map(|home| home.join(".cache/wheelbuild")).ok_or_else(
-        || {
+    std::env::home_dir()
+        .filter(|home| home.is_absolute())
+        .map(|home| home.join(".cache/wheelbuild"))
+        .ok_or_else(|| {
             Error::new(Code::Config, "there is no home folder to keep the cache in")
                 .hint("name one with `--cache-dir DIR` or WHEELBUILD_CACHE_DIR")
-        },
-    )
+        })
 }
 
 /// `--jobs`, else the number of cores this process may use.
@@ -56,7 +59,8 @@ pub fn targets(build: &Build, config: &Config) -> Result<Vec<String>> {
 /// Reads `4GiB`, `512M`, `1000000` as bytes; units are powers of 1024.
 pub fn size(flag: &str, text: &str) -> Result<u64> {
     let bad = || {
-        Error::new(Code::Usage, format!("`{text}` is no size for `{flag}`")).hint("write it like `4GiB` or `512MiB`")
+        Error::new(Code::Usage, format!("`{text}` is no size for `{flag}`"))
+            .hint("write it like `4GiB` or `512MiB`")
     };
     let lower = text.trim().to_ascii_lowercase();
     let digits = lower.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(lower.len());

@@ -73,7 +73,11 @@ mod tests {
     use super::*;
 
     fn words(line: &str) -> Vec<String> {
-        expand(line.split(' ').map(OsString::from)).unwrap().into_iter().map(|w| w.into_string().unwrap()).collect()
+        expand(line.split(' ').map(OsString::from))
+            .unwrap()
+            .into_iter()
+            .map(|w| w.into_string().unwrap())
+            .collect()
     }
 
     #[test]

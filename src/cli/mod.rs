@@ -1,0 +1,141 @@
+//! The command line: words → [`typed`] → [`ready`] → one function per verb; exit codes.
+//!
+//! This is the only place that prints. Standard output is data, standard error is for people.
+
+mod events;
+mod ready;
+mod terminal;
+mod typed;
+mod verb;
+mod words;
+
+use std::ffi::OsString;
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::Parser;
+
+use crate::report::{self, Code, Error, Event, Report, Result, Sink};
+use terminal::Terminal;
+use typed::{Color, Global, Typed, Verb};
+
+/// What every verb is handed.
+pub(crate) struct Context {
+    pub global: Global,
+    pub report: Report,
+    pub terminal: Arc<Terminal>,
+}
+
+/// Runs the program with its arguments and says how it ended.
+pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    // Until the flags are read, errors are shown as without any.
+    let plain = || Terminal::new(0, 0, Color::Auto);
+    let words = match words::expand(words) {
+        Ok(words) => words,
+        Err(error) => return fail(&plain(), false, &error),
+    };
+    let typed = match Typed::try_parse_from(words) {
+        Ok(typed) => typed,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(
+                if error.use_stderr() { report::ExitCode::Usage } else { report::ExitCode::Ok }.number(),
+            );
+        }
+    };
+    let global = typed.global;
+    let color = global.color.unwrap_or(Color::Auto);
+    let terminal = Arc::new(Terminal::new(global.verbose, global.quiet, color));
+    let json = global.json;
+    let report = match sinks(&global, terminal.clone()) {
+        Ok(report) => report,
+        Err(error) => return fail(&terminal, json, &error),
+    };
+    let context = Context { global, report, terminal: terminal.clone() };
+    match dispatch(typed.verb, &context) {
+        Ok(()) => ExitCode::from(report::ExitCode::Ok.number()),
+        Err(Failure::Shown(code)) => ExitCode::from(code.number()),
+        Err(Failure::Error(error)) => fail(&terminal, json, &error),
+    }
+}
+
+/// Why a verb ended badly.
+pub(crate) enum Failure {
+    /// To be shown.
+    Error(Error),
+    /// Everything was said already.
+    Shown(report::ExitCode),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+fn dispatch(verb: Verb, context: &Context) -> Result<(), Failure> {
+    match verb {
+        Verb::Explain(arguments) => verb::explain::run(&arguments, context)?,
+        Verb::Cache { action } => verb::cache::run(&action, context)?,
+        Verb::Completions { shell } => verb::generate::completions(shell)?,
+        Verb::Man => verb::generate::man()?,
+        _ => return Err(Error::bug("verb").into()),
+    }
+    Ok(())
+}
+
+fn sinks(global: &Global, terminal: Arc<Terminal>) -> Result<Report> {
+    struct Both(Arc<Terminal>, Option<events::EventFile>);
+    impl Sink for Both {
+        fn event(&self, event: &Event) {
+            self.0.event(event);
+            if let Some(file) = &self.1 {
+                file.event(event);
+            }
+        }
+    }
+    let file = global.events.as_deref().map(events::EventFile::open).transpose()?;
+    Ok(Report::new(Both(terminal, file)))
+}
+
+fn fail(terminal: &Terminal, json: bool, error: &Error) -> ExitCode {
+    terminal.error(error);
+    if json {
+        // A closed standard output leaves the exit code to tell.
+        let _ = print_json(&serde_json::json!({ "version": 1, "error": error_json(error) }));
+    }
+    ExitCode::from(error.code().exit().number())
+}
+
+/// An error as JSON output shows it.
+pub(crate) fn error_json(error: &Error) -> serde_json::Value {
+    serde_json::json!({
+        "code": error.code().to_string(),
+        "title": error.code().title(),
+        "message": error.headline(),
+        "causes": error.causes(),
+        "lines": error.lines(),
+        "hints": error.hints(),
+        "log": error.log_path(),
+        "kept": error.kept_path(),
+    })
+}
+
+/// Writes a line of data to standard output. A closed pipe ends the program quietly.
+pub(crate) fn print(text: &str) -> Result<()> {
+    let mut out = std::io::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {
+            Err(Error::new(Code::Interrupted, "standard output was closed"))
+        }
+        Err(error) => Err(Error::new(Code::Io, "cannot write to standard output").cause(error.to_string())),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// Writes `value` to standard output as indented JSON.
+pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(value).map_err(|e| Error::bug(format!("JSON output: {e}")))?;
+    print(&text)
+}
