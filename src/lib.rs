@@ -5,12 +5,11 @@
 #![deny(unsafe_code)]
 
 pub mod archive;
-pub mod cache;
-pub mod elf;
 pub mod backend;
 pub mod cache;
 pub mod cli;
 pub mod config;
+pub mod elf;
 pub mod metadata;
 pub mod report;
 pub mod target;
