@@ -1,0 +1,421 @@
+//! HTTP as package indexes want it: the user's certificates, proxies and credentials, redirects that
+//! lose the credentials of another host, and patience with what fails for a moment.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use ureq::tls::{Certificate, ClientCert, PemItem, PrivateKey, RootCerts, TlsConfig, parse_pem};
+use ureq::{Agent, Proxy};
+use url::Url;
+
+use super::config::Access;
+use super::page::{ACCEPT, JSON, Page};
+use super::{Source, Variables};
+use crate::report::{Code, Error, Report, Result, redact};
+
+/// More hops than any index needs.
+const REDIRECTS: usize = 10;
+/// No project's page is near this, decompressed.
+const LARGEST_PAGE: u64 = 512 << 20;
+/// The first pause between two tries; it doubles.
+const FIRST_PAUSE: Duration = Duration::from_millis(300);
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
+/// Tries in all, however much progress each of them makes.
+const MOST_TRIES: u32 = 100;
+
+/// An HTTP client for the user's indexes.
+#[derive(Debug)]
+pub(super) struct Client {
+    access: Access,
+    variables: Variables,
+    report: Report,
+    agents: Mutex<HashMap<Route, Agent>>,
+    roots: OnceLock<RootCerts>,
+    pub(super) pause: fn(Duration),
+}
+
+/// Requests that share connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Route {
+    secure: bool,
+    verified: bool,
+    loopback: bool,
+}
+
+/// An answer whose body is still to be read, as the server sent it (never decompressed).
+pub(super) struct Answer {
+    pub status: u16,
+    /// Where it came from after redirects.
+    pub url: Url,
+    headers: ureq::http::HeaderMap,
+    pub body: ureq::BodyReader<'static>,
+}
+
+impl Answer {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// A try that failed.
+pub(super) struct Failure {
+    pub error: Error,
+    /// Another try may succeed.
+    pub passing: bool,
+    /// The server asked for a pause of this length.
+    pub pause: Option<Duration>,
+    /// Some of a body arrived in this try.
+    pub progressed: bool,
+}
+
+impl Failure {
+    /// Trying again would not help.
+    pub fn lasting(error: Error) -> Self {
+        Self { error, passing: false, pause: None, progressed: false }
+    }
+
+    /// Trying again may help.
+    pub fn passing(error: Error) -> Self {
+        Self { error, passing: true, pause: None, progressed: false }
+    }
+}
+
+impl Client {
+    pub fn new(access: Access, variables: Variables, report: Report) -> Self {
+        let (agents, roots) = (Mutex::default(), OnceLock::new());
+        Self { access, variables, report, agents, roots, pause: std::thread::sleep }
+    }
+
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// The page at `url`, `None` when there is none (404 and 410, or no such folder).
+    pub fn page(&self, url: &Url) -> Result<Option<Page>> {
+        if url.scheme() == "file" {
+            return local_page(url);
+        }
+        self.retrying(&shown(url), || {
+            let answer = self.get(url, &[("accept", ACCEPT), ("accept-encoding", "gzip")])?;
+            match answer.status {
+                200 => read_page(answer).map(Some),
+                404 | 410 => Ok(None),
+                _ => Err(refusal(&answer)),
+            }
+        })
+    }
+
+    /// Tries until it works, fails for good, or the configured number of tries without progress is
+    /// used up, with growing pauses.
+    pub fn retrying<T>(&self, what: &str, mut attempt: impl FnMut() -> Result<T, Failure>) -> Result<T> {
+        let (mut fruitless, mut tries) = (0, 0);
+        loop {
+            let failure = match attempt() {
+                Ok(value) => return Ok(value),
+                Err(failure) => failure,
+            };
+            tries += 1;
+            fruitless = if failure.progressed { 0 } else { fruitless + 1 };
+            if !failure.passing || fruitless > self.access.retries || tries >= MOST_TRIES {
+                return Err(failure.error);
+            }
+            let grown = FIRST_PAUSE.saturating_mul(1 << fruitless.saturating_sub(1).min(10));
+            let pause = failure.pause.unwrap_or(grown).min(LONGEST_PAUSE);
+            self.report.detail(format!("{what}: {}; trying again", failure.error));
+            (self.pause)(pause);
+        }
+    }
+
+    /// One GET, redirects followed. Any status is an answer.
+    pub fn get(&self, url: &Url, headers: &[(&str, &str)]) -> Result<Answer, Failure> {
+        let mut url = url.clone();
+        for hop in 0..=REDIRECTS {
+            self.check_scheme(&url).map_err(Failure::lasting)?;
+            let mut request = self.agent(&url).map_err(Failure::lasting)?.get(url.as_str());
+            for (name, value) in headers {
+                request = request.header(*name, *value);
+            }
+            // Looked up anew for each hop: what belongs to another origin is never sent.
+            let authorization = match hop {
+                0 => self.access.credentials.header(&url),
+                _ => self.access.credentials.header_of_named_host(&url),
+            };
+            if let Some(authorization) = authorization {
+                request = request.header("authorization", authorization);
+            }
+            let response = request.call().map_err(|error| failure(&url, &error))?;
+            let status = response.status().as_u16();
+            let moved = matches!(status, 301 | 302 | 303 | 307 | 308);
+            let location = response.headers().get("location").and_then(|value| value.to_str().ok());
+            match location.filter(|_| moved) {
+                Some(location) => {
+                    let next = url.join(location).map_err(|error| {
+                        let headline = format!("{} redirects to what is no address", shown(&url));
+                        Failure::lasting(Error::new(Code::Network, headline).cause(error.to_string()))
+                    })?;
+                    url = without_userinfo(next);
+                }
+                None => {
+                    let (parts, body) = response.into_parts();
+                    return Ok(Answer { status, url, headers: parts.headers, body: body.into_reader() });
+                }
+            }
+        }
+        Err(Failure::lasting(Error::new(Code::Network, format!("{} redirects without end", shown(&url)))))
+    }
+
+    /// Only TLS, but for this machine itself and hosts that the user trusts.
+    fn check_scheme(&self, url: &Url) -> Result<()> {
+        match url.scheme() {
+            "https" => Ok(()),
+            "http" if is_loopback(url) || self.access.trusts(url) => Ok(()),
+            "http" => {
+                let host = url.host_str().unwrap_or_default();
+                Err(Error::new(Code::Network, format!("{} would be fetched without TLS", shown(url)))
+                    .cause("plain http is used for this machine and for trusted hosts only")
+                    .hint(format!("use https, or trust the host: `PIP_TRUSTED_HOST={host}`")))
+            }
+            other => {
+                let headline = format!("cannot fetch from an address of scheme `{other}`");
+                Err(Error::new(Code::Network, headline))
+            }
+        }
+    }
+
+    fn agent(&self, url: &Url) -> Result<Agent> {
+        let route = Route {
+            secure: url.scheme() == "https",
+            verified: !self.access.trusts(url),
+            loopback: is_loopback(url),
+        };
+        let mut agents = self.agents.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(agent) = agents.get(&route) {
+            return Ok(agent.clone());
+        }
+        let agent: Agent = Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .user_agent(concat!("wheelbuild/", env!("CARGO_PKG_VERSION")))
+            .timeout_resolve(Some(self.access.timeout))
+            .timeout_connect(Some(self.access.timeout))
+            .timeout_per_read(Some(self.access.timeout))
+            .timeout_per_write(Some(self.access.timeout))
+            .proxy(self.proxy(route)?)
+            .tls_config(self.tls(route)?)
+            .build()
+            .into();
+        agents.insert(route, agent.clone());
+        Ok(agent)
+    }
+
+    fn proxy(&self, route: Route) -> Result<Option<Proxy>> {
+        if route.loopback {
+            return Ok(None);
+        }
+        let by_scheme = match route.secure {
+            true => self.variables.first(&["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"]),
+            // HTTP_PROXY in capitals is a request header where a web server runs programs.
+            false => self.variables.first(&["http_proxy", "all_proxy", "ALL_PROXY"]),
+        };
+        let Some(text) = self.access.proxy.as_deref().or(by_scheme) else { return Ok(None) };
+        let text = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+        let wrong = || Error::new(Code::IndexConfig, format!("cannot use the proxy `{}`", redact(&text)));
+        let proxy = Proxy::new(&text).map_err(|error| wrong().cause(error.to_string()))?;
+        let mut builder = Proxy::builder(proxy.protocol()).host(proxy.host()).port(proxy.port());
+        if let Some(user) = proxy.username() {
+            builder = builder.username(user);
+        }
+        if let Some(password) = proxy.password() {
+            builder = builder.password(password);
+        }
+        if let Some(hosts) = self.variables.first(&["no_proxy", "NO_PROXY"]) {
+            builder = hosts
+                .split(',')
+                .map(str::trim)
+                .filter(|host| !host.is_empty())
+                .fold(builder, |builder, host| builder.no_proxy(host));
+        }
+        builder.build().map(Some).map_err(|error| wrong().cause(error.to_string()))
+    }
+
+    fn tls(&self, route: Route) -> Result<TlsConfig> {
+        if !route.secure {
+            return Ok(TlsConfig::default());
+        }
+        let mut builder = TlsConfig::builder().disable_verification(!route.verified);
+        if route.verified {
+            builder = builder.root_certs(self.roots()?);
+        }
+        if let Some(path) = &self.access.client_certificate {
+            let wrong = |cause: String| {
+                let headline = format!("cannot use the client certificate `{}`", path.display());
+                Error::new(Code::IndexConfig, headline).cause(cause)
+            };
+            let pem = std::fs::read(path).map_err(|error| wrong(error.to_string()))?;
+            let chain = certificates(&pem);
+            let key = PrivateKey::from_pem(&pem).map_err(|error| wrong(error.to_string()))?;
+            if chain.is_empty() {
+                return Err(wrong("it holds no certificate".to_owned()));
+            }
+            builder = builder.client_cert(Some(ClientCert::new_with_certs(&chain, key)));
+        }
+        Ok(builder.build())
+    }
+
+    fn roots(&self) -> Result<RootCerts> {
+        if let Some(roots) = self.roots.get() {
+            return Ok(roots.clone());
+        }
+        let wrong = |cause: String| {
+            Error::new(Code::IndexConfig, "there are no certificates to trust")
+                .cause(cause)
+                .hint("name a PEM file of certificates with `SSL_CERT_FILE`")
+        };
+        let found = match &self.access.certificates {
+            Some(path) => {
+                let (file, folder) = if path.is_dir() { (None, Some(path)) } else { (Some(path), None) };
+                rustls_native_certs::load_certs_from_paths(
+                    file.map(|p| p.as_path()),
+                    folder.map(|p| p.as_path()),
+                )
+            }
+            None => rustls_native_certs::load_native_certs(),
+        };
+        if found.certs.is_empty() {
+            let first = found.errors.first().map(ToString::to_string);
+            let place = self.access.certificates.as_ref().map(|path| format!("`{}`", path.display()));
+            return Err(wrong(match (first, place) {
+                (Some(first), _) => first,
+                (None, Some(place)) => format!("{place} holds none"),
+                (None, None) => "the system has none".to_owned(),
+            }));
+        }
+        let roots: RootCerts = found.certs.iter().map(|cert| Certificate::from_der(cert).to_owned()).into();
+        Ok(self.roots.get_or_init(|| roots).clone())
+    }
+}
+
+impl Access {
+    /// One line for people: what decided, and the addresses.
+    pub fn describe(&self) -> String {
+        let places: Vec<String> = self.sources.iter().map(|source: &Source| shown(source.url())).collect();
+        format!("{} ({})", places.join(", "), self.origin)
+    }
+}
+
+/// An address as it may be shown: no userinfo, no query (signed addresses carry tokens there).
+pub(super) fn shown(url: &Url) -> String {
+    let mut url = without_userinfo(url.clone());
+    url.set_query(None);
+    url.set_fragment(None);
+    format!("`{url}`")
+}
+
+fn without_userinfo(mut url: Url) -> Url {
+    // Both fail only for addresses that cannot have userinfo.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => {
+            name.eq_ignore_ascii_case("localhost") || name.to_ascii_lowercase().ends_with(".localhost")
+        }
+        Some(url::Host::Ipv4(address)) => address.is_loopback(),
+        Some(url::Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+fn certificates(pem: &[u8]) -> Vec<Certificate<'static>> {
+    let items = parse_pem(pem).filter_map(|item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(certificate),
+        _ => None,
+    });
+    items.collect()
+}
+
+fn local_page(url: &Url) -> Result<Option<Page>> {
+    let wrong = || Error::new(Code::IndexConfig, format!("{} is no path of this machine", shown(url)));
+    let path = url.to_file_path().map_err(|()| wrong())?;
+    let index = path.join("index.html");
+    let html = if index.is_file() { index } else { path.clone() };
+    if html.is_file() {
+        let text = std::fs::read(&html).map_err(|error| Error::io("read", &html, &error))?;
+        return Page::from_html(&String::from_utf8_lossy(&text), url).map(Some);
+    }
+    if path.is_dir() { Page::from_folder(&path).map(Some) } else { Ok(None) }
+}
+
+fn read_page(mut answer: Answer) -> Result<Page, Failure> {
+    let base = answer.url.clone();
+    let cut_short = |error: std::io::Error| {
+        let headline = format!("{} broke off", shown(&base));
+        Failure::passing(Error::new(Code::Network, headline).cause(error.to_string()))
+    };
+    let zipped = answer.header("content-encoding").is_some_and(|value| value.eq_ignore_ascii_case("gzip"));
+    let is_json = answer.header("content-type").is_some_and(|value| value.trim_start().starts_with(JSON));
+    let mut bytes = Vec::new();
+    match zipped {
+        true => flate2::read::MultiGzDecoder::new(answer.body).take(LARGEST_PAGE + 1).read_to_end(&mut bytes),
+        false => answer.body.by_ref().take(LARGEST_PAGE + 1).read_to_end(&mut bytes),
+    }
+    .map_err(cut_short)?;
+    if bytes.len() as u64 > LARGEST_PAGE {
+        return Err(Failure::lasting(Error::new(Code::Network, format!("{} has no end", shown(&base)))));
+    }
+    match is_json {
+        true => Page::from_json(&bytes, &base),
+        false => Page::from_html(&String::from_utf8_lossy(&bytes), &base),
+    }
+    .map_err(Failure::lasting)
+}
+
+/// The failure that an answer of this status is.
+pub(super) fn refusal(answer: &Answer) -> Failure {
+    let status = answer.status;
+    let host = answer.url.host_str().unwrap_or_default();
+    let error = Error::new(Code::Network, format!("{} answered with status {status}", shown(&answer.url)));
+    let error = match status {
+        401 | 403 => error
+            .cause(format!("`{host}` wants other credentials"))
+            .hint(format!("put `machine {host} login USER password SECRET` into ~/.netrc"))
+            .hint("or put them into the index address of your pip or uv configuration"),
+        407 => error.cause("the proxy wants credentials"),
+        _ => error,
+    };
+    let pause = answer.header("retry-after").and_then(|value| value.parse().ok()).map(Duration::from_secs);
+    let passing = matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504);
+    Failure { error, passing, pause, progressed: false }
+}
+
+/// The failure that no answer is.
+fn failure(url: &Url, error: &ureq::Error) -> Failure {
+    use ureq::Error as Http;
+    let host = url.host_str().unwrap_or_default();
+    let ours = Error::new(Code::Network, format!("cannot fetch {}", shown(url)));
+    let text = redact(&error.to_string()).into_owned();
+    if text.to_ascii_lowercase().contains("certificate") {
+        let ours = ours
+            .cause(text)
+            .hint("name a PEM file with the certificate of your network's authority: `SSL_CERT_FILE=/path/to/roots.pem`")
+            .hint(format!("or trust the host without a check: `PIP_TRUSTED_HOST={host}`"));
+        return Failure::lasting(ours);
+    }
+    match error {
+        Http::HostNotFound => Failure::passing(ours.cause(format!("the host `{host}` is not known"))),
+        Http::Timeout(what) => Failure::passing(ours.cause(format!("no answer in time ({what:?})"))),
+        Http::Io(_) | Http::ConnectionFailed | Http::Protocol(_) => Failure::passing(ours.cause(text)),
+        _ => Failure::lasting(ours.cause(text)),
+    }
+}
+
+/// Reading or writing what is fetched failed on our side.
+pub(super) fn disk(action: &str, path: &std::path::Path, error: &std::io::Error) -> Failure {
+    Failure::lasting(Error::io(action, path, error))
+}
