@@ -74,13 +74,19 @@ fn upward_arrows(module: &str, text: &str) -> Vec<String> {
                     .split(',')
                     .map(|name| name.trim().split("::").next().unwrap_or_default().to_owned())
                     .collect(),
-                None => vec![part.split(|c: char| !c.is_alphanumeric() && c != '_').next().unwrap_or_default().to_owned()],
+                None => vec![
+                    part.split(|c: char| !c.is_alphanumeric() && c != '_')
+                        .next()
+                        .unwrap_or_default()
+                        .to_owned(),
+                ],
             };
             for name in names.iter().filter(|name| !name.is_empty() && *name != module) {
                 let Some(other) = level(name) else { continue };
                 let sideways = SIDEWAYS.contains(&(module, name));
                 if other > own || (other == own && !sideways) {
-                    wrong.push(format!("{module} (level {own}) uses {name} (level {other}): {}", line.trim()));
+                    wrong
+                        .push(format!("{module} (level {own}) uses {name} (level {other}): {}", line.trim()));
                 }
             }
         }

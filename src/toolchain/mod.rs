@@ -2,3 +2,4 @@
 
 pub mod clang;
 pub mod kit;
+pub mod tools;

@@ -94,7 +94,8 @@ impl Tools<'_> {
             .map(|pin| pin.name.as_str())
             .collect();
         if self.index.is_offline() && !missing.is_empty() {
-            let error = Error::new(Code::Offline, "pinned tools are missing, and `--offline` forbids fetching them");
+            let error =
+                Error::new(Code::Offline, "pinned tools are missing, and `--offline` forbids fetching them");
             let named = missing.iter().fold(error, |error, name| {
                 // Every missing name came from the table.
                 let pin = Pin::named(name).ok();
@@ -143,7 +144,8 @@ impl Tools<'_> {
             let subject = format!("{} {}", pin.name, pin.version);
             self.report.phase(&subject, "fetch", || self.fetch_and_unpack(pin, file, place))
         })?;
-        let stamp = fs::read(place.join(STAMP)).ok().and_then(|text| serde_json::from_slice::<Stamp>(&text).ok());
+        let stamp =
+            fs::read(place.join(STAMP)).ok().and_then(|text| serde_json::from_slice::<Stamp>(&text).ok());
         let program = place.join(&pin.program);
         match stamp {
             Some(stamp) if stamp.wheel == file.sha256 && program.is_file() => {
@@ -161,7 +163,8 @@ impl Tools<'_> {
         let program = unpack(pin, &wheel.path, place)?;
         let stamp = serde_json::to_vec(&Stamp { wheel: file.sha256, program })
             .map_err(|error| Error::bug(format!("a stamp does not serialise: {error}")))?;
-        write(&place.join(STAMP), &mut stamp.as_slice(), false)
+        write(&place.join(STAMP), &mut stamp.as_slice(), false)?;
+        sync(place)
     }
 }
 
@@ -187,15 +190,25 @@ fn unpack(pin: &Pin, wheel: &Path, place: &Path) -> Result<Digest> {
     Digest::of_file(&program)
 }
 
-/// Writes a new read-only file and waits until it is on the disk.
+/// Waits until everything below `folder` is on the disk: one call for thousands of files.
+fn sync(folder: &Path) -> Result<()> {
+    let failed = |error: std::io::Error| Error::io("write", folder, &error);
+    let folder = File::open(folder).map_err(failed)?;
+    #[cfg(target_os = "linux")]
+    rustix::fs::syncfs(&folder).map_err(|error| failed(error.into()))?;
+    #[cfg(not(target_os = "linux"))]
+    folder.sync_all().map_err(failed)?;
+    Ok(())
+}
+
+/// Writes a new read-only file.
 fn write(path: &Path, content: &mut dyn std::io::Read, executable: bool) -> Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
     let failed = |error: std::io::Error| Error::io("write", path, &error);
     let mut file = File::create_new(path).map_err(failed)?;
     std::io::copy(content, &mut file).map_err(failed)?;
     let mode = if executable { 0o555 } else { 0o444 };
-    file.set_permissions(fs::Permissions::from_mode(mode)).map_err(failed)?;
-    file.sync_all().map_err(failed)
+    file.set_permissions(fs::Permissions::from_mode(mode)).map_err(failed)
 }
 
 #[cfg(test)]
