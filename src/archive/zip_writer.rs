@@ -85,7 +85,7 @@ impl DosTime {
         // Every part fits its bits: the year was bounded above, the rest by the calendar.
         Self {
             date: ((year - 1980) << 9 | month << 5 | day) as u16,
-            time: ((second / 3600) << 11 | (second / 60 % 60) << 5 | second % 60 / 2) as u16,
+            time: ((second / 3600) << 11 | (second / 60 % 60) << 5 | (second % 60 / 2)) as u16,
         }
     }
 }
