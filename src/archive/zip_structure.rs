@@ -11,6 +11,7 @@ use super::destination::Modified;
 use super::name::{Name, Spelling};
 use super::refusal::{broken, hostile, hostile_archive};
 use super::tree::{Kind, Tree};
+use super::zip_writer::DosTime;
 use super::{Limits, read_error};
 use crate::report::Result;
 
@@ -63,6 +64,8 @@ pub struct ZipEntry {
     pub mode: Option<u32>,
     /// Where the packed data starts, in bytes from the start of the file.
     pub start: u64,
+    /// The time stamp as stored.
+    pub time: DosTime,
     pub(super) modified: Modified,
 }
 
@@ -380,6 +383,7 @@ fn check_member(
         executable: mode.is_some_and(|mode| mode & 0o111 != 0),
         mode,
         start,
+        time: DosTime::from_fields(central.date.1, central.date.0),
         modified: dos_time(central.date),
     };
     Ok((entry, end))

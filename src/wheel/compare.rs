@@ -6,6 +6,7 @@ use std::fmt;
 use serde::Serialize;
 
 use super::unzip::{self, Entry};
+use crate::archive::{Limits, ZipReader};
 use crate::report::Result;
 
 /// One way in which two wheels differ.
@@ -58,7 +59,8 @@ pub fn compare(first: &[u8], second: &[u8]) -> Result<Vec<Difference>> {
     if first == second {
         return Ok(Vec::new());
     }
-    let (first, second) = (unzip::members(first)?, unzip::members(second)?);
+    let read = |bytes: &[u8]| unzip::members(&ZipReader::from_bytes(bytes.to_vec(), &Limits::default())?);
+    let (first, second) = (read(first)?, read(second)?);
     let index = |entries: &[Entry]| -> BTreeMap<String, usize> {
         entries.iter().enumerate().map(|(at, entry)| (entry.member.name.clone(), at)).collect()
     };
@@ -97,14 +99,14 @@ fn compare_entries(first: &Entry, second: &Entry, differences: &mut Vec<Differen
         let at = one.iter().zip(two).position(|(a, b)| a != b).unwrap_or(one.len().min(two.len()));
         let (first_size, second_size) = (one.len(), two.len());
         differences.push(Difference::Content { member: member(), at, first_size, second_size });
-    } else if first.stored != second.stored {
+    } else if first.method != second.method {
         differences.push(Difference::Compression { member: member() });
     }
     if first.mode != second.mode {
         differences.push(Difference::Mode { member: member(), first: first.mode, second: second.mode });
     }
     if first.time != second.time {
-        let (first, second) = (first.time.clone(), second.time.clone());
+        let (first, second) = (first.time.to_string(), second.time.to_string());
         differences.push(Difference::Time { member: member(), first, second });
     }
 }

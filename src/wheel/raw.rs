@@ -7,6 +7,7 @@ use super::file_name::WheelFileName;
 use super::member::Member;
 use super::wheel_file::WheelFile;
 use super::{record_file, unzip};
+use crate::archive::{Limits, ZipReader};
 use crate::metadata::{Metadata, normalize};
 use crate::report::{Code, Error, Result};
 
@@ -32,15 +33,17 @@ impl RawWheel {
     /// reader of archives refuses.
     pub fn read(path: &Path) -> Result<Self> {
         let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let file_name = name.parse()?;
-        let bytes = std::fs::read(path).map_err(|error| Error::io("read", path, &error))?;
-        Self::from_bytes(file_name, &bytes)
+        Self::from_archive(name.parse()?, &ZipReader::open(path, &Limits::default())?)
     }
 
     /// Reads the wheel in `bytes` that is called `file_name`. Errors as [`RawWheel::read`].
-    pub fn from_bytes(file_name: WheelFileName, bytes: &[u8]) -> Result<Self> {
-        let members = unzip::members(bytes)?.into_iter().map(|entry| entry.member).collect();
-        Self::from_members(file_name, members).map_err(|error| error.wrap("the wheel contradicts itself"))
+    pub fn from_bytes(file_name: WheelFileName, bytes: Vec<u8>) -> Result<Self> {
+        Self::from_archive(file_name, &ZipReader::from_bytes(bytes, &Limits::default())?)
+    }
+
+    fn from_archive(file_name: WheelFileName, archive: &ZipReader) -> Result<Self> {
+        let members = unzip::members(archive)?.into_iter().map(|entry| entry.member).collect();
+        Self::from_members(file_name, members)
     }
 
     /// The wheel that these members are. Errors as [`RawWheel::read`].

@@ -53,7 +53,7 @@ fn the_whole_wheel() {
 #[test]
 fn a_second_time_changes_nothing() {
     let once = build(demo());
-    let raw = RawWheel::from_bytes(once.file_name.clone(), &once.bytes).unwrap();
+    let raw = RawWheel::from_bytes(once.file_name.clone(), once.bytes.clone()).unwrap();
     assert!(raw.notes().is_empty(), "{:?}", raw.notes());
     let twice = WheelBuilder::new(raw, once.file_name.tags().clone()).build().unwrap();
     assert_eq!(twice.sha256, once.sha256);
@@ -134,7 +134,7 @@ fn two_members_of_one_name_are_refused() {
 
 fn any_members() -> impl Strategy<Value = Vec<Member>> {
     let file = (prop::collection::vec(any::<u8>(), 0..2000), any::<bool>());
-    prop::collection::btree_map("[a-zA-Z\u{e4},\" _.-]{0,6}[a-z]/[a-z0-9]{1,6}\\.(py|so|txt)", file, 0..10)
+    prop::collection::btree_map("[a-z\u{e4},\" _-]{0,6}[a-z]/[a-z0-9]{1,6}\\.(py|so|txt)", file, 0..10)
         .prop_map(|files| {
             files.into_iter().map(|(name, (data, executable))| Member { name, data, executable }).collect()
         })
@@ -163,7 +163,7 @@ proptest! {
             prop_assert_eq!(mode & 0o777, if member.executable { 0o755 } else { 0o644 });
         }
         // The strict reader accepts what we write.
-        let again = RawWheel::from_bytes(wheel.file_name, &wheel.bytes).unwrap();
+        let again = RawWheel::from_bytes(wheel.file_name, wheel.bytes).unwrap();
         prop_assert!(again.notes().is_empty(), "{:?}", again.notes());
     }
 }

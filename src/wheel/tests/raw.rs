@@ -84,7 +84,10 @@ fn tags_that_do_not_agree_are_noted() {
 #[test]
 fn what_is_no_zip_is_refused() {
     for bytes in [&b""[..], b"PK", b"hello world, this is no archive at all"] {
-        assert_eq!(RawWheel::from_bytes(file_name(), bytes).unwrap_err().code(), Code::BrokenArchive);
+        assert_eq!(
+            RawWheel::from_bytes(file_name(), bytes.to_vec()).unwrap_err().code(),
+            Code::BrokenArchive
+        );
     }
     assert_eq!(
         RawWheel::read(std::path::Path::new("/nowhere/a-1-py3-none-any.whl")).unwrap_err().code(),
