@@ -25,29 +25,45 @@ const STAGES: &[&str] = &[
 /// Crates that decide bytes: the compressor and the archive readers.
 const CRATES: &[&str] = &["flate2", "libz-rs-sys", "zlib-rs", "object"];
 
+/// What decides the bytes of a runtime kit alone, so that a new flag rule does not make every kit anew.
+const KIT: [&str; 4] =
+    ["src/toolchain/kit", "src/toolchain/clang.rs", "toolchains/kit", "toolchains/targets.toml"];
+
 fn main() {
     let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
+    let mut folders = vec![PathBuf::from("toolchains")];
+    folders.extend(STAGES.iter().map(|stage| Path::new("src").join(stage)));
+    let mut hash = digest(&root, &folders);
+    for line in pinned_crates(&root) {
+        hash.update(line);
+    }
+    println!("cargo::rustc-env=WHEELBUILD_RECIPE={}", hex(hash));
+    println!("cargo::rustc-env=WHEELBUILD_KIT_RECIPE={}", hex(digest(&root, &KIT.map(PathBuf::from))));
+    println!("cargo::rerun-if-changed=toolchains");
+    println!("cargo::rerun-if-changed=src");
+    println!("cargo::rerun-if-changed=Cargo.lock");
+}
+
+/// The hash of names and contents of all sources and tables in `places` (files or folders below `root`).
+fn digest(root: &Path, places: &[PathBuf]) -> Sha256 {
     let mut files = Vec::new();
-    collect(&root.join("toolchains"), &mut files);
-    for stage in STAGES {
-        collect(&root.join("src").join(stage), &mut files);
+    for place in places {
+        let path = root.join(place);
+        if path.is_file() { files.push(path) } else { collect(&path, &mut files) }
     }
     files.sort();
     let mut hash = Sha256::new();
     for file in &files {
-        let name = file.strip_prefix(&root).expect("collected below it").to_string_lossy().into_owned();
+        let name = file.strip_prefix(root).expect("collected below it").to_string_lossy().into_owned();
         let content = std::fs::read(file).unwrap_or_else(|error| panic!("{name}: {error}"));
         hash.update(format!("{name}\0{}\0", content.len()));
         hash.update(&content);
     }
-    for line in pinned_crates(&root) {
-        hash.update(line);
-    }
-    let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    println!("cargo::rustc-env=WHEELBUILD_RECIPE={digest}");
-    println!("cargo::rerun-if-changed=toolchains");
-    println!("cargo::rerun-if-changed=src");
-    println!("cargo::rerun-if-changed=Cargo.lock");
+    hash
+}
+
+fn hex(hash: Sha256) -> String {
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
@@ -57,7 +73,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
         if path.is_dir() {
             collect(&path, files);
         } else if path.extension().is_some_and(|extension| {
-            ["rs", "py", "toml", "tsv", "c", "cmake", "txt"].iter().any(|known| extension == *known)
+            ["rs", "py", "toml", "tsv", "c", "cmake", "map", "txt"].iter().any(|known| extension == *known)
         }) {
             files.push(path);
         }

@@ -14,7 +14,6 @@
 
 mod digest;
 mod key;
-mod made;
 mod prune;
 mod store;
 

@@ -57,9 +57,6 @@ impl Options {
     }
 }
 
-/// The number of a source, and a normalised project name.
-type PageKey = (usize, String);
-
 /// The user's package indexes.
 #[derive(Debug)]
 pub struct Index {
@@ -67,7 +64,7 @@ pub struct Index {
     report: Report,
     client: OnceLock<Client>,
     finding_out: Mutex<()>,
-    pages: Mutex<HashMap<PageKey, Option<Arc<Page>>>>,
+    pages: Mutex<HashMap<(usize, String), Option<Arc<Page>>>>,
 }
 
 impl Index {
@@ -153,9 +150,10 @@ impl Index {
                 .files
                 .iter()
                 .filter(|file| filename::sdist_version(&file.filename, project).as_ref() == Some(&wanted));
-            of_version
+            let best = of_version
                 .min_by_key(|file| (file.yanked.is_some(), filename::sdist_rank(&file.filename)))
-                .cloned()
+                .cloned();
+            best
         })?;
         let Some(file) = found.value else {
             let error = self.not_on_index(&subject, project, &found);

@@ -96,6 +96,8 @@ codes! {
     Linker = 411, Failed, "linker error", "The linker rejected an input or an option.";
     Link = 412, Failed, "undefined symbol", "A symbol that the link needs is in none of its inputs.";
 
+    RuntimeKit = 420, Failed, "the runtime kit cannot be made", "The parts that every link needs beside the program's own objects (start objects, C library stubs, compiler runtime, C++ runtime) are made with zig at first need, and zig failed. `--cc zig-cc` builds without a kit.";
+
     // 05: the judgement
     WrongMachine = 501, Platform, "built for the wrong machine", "A file in the wheel is for another architecture or C library than the target. The wheel was not written.";
     TooNewSymbol = 502, Platform, "needs a newer C library", "A file needs a symbol version above the asked floor. Ask for a higher floor.";

@@ -2,4 +2,6 @@
 
 pub mod clang;
 pub mod kit;
-pub mod tools;
+mod zig;
+
+pub use zig::Zig;

@@ -1,5 +1,95 @@
 //! The runtime kit: what a link needs beside the program's own objects, for one target.
+//!
+//! zig's clang and lld are complete without zig, but for headers, start objects, C library stubs,
+//! compiler-rt, unwinder and libc++. A kit is these, made once with zig's own sources and kept in
+//! the cache. Its name is made of everything that decides its bytes ([`key`]), its parts
+//! ([`Part`]) appear whole or not at all, and nothing in it knows where it lies.
 
+mod base;
+mod contents;
+mod headers;
 mod layout;
+mod libraries;
+mod part;
+mod rename;
+mod sys;
+mod units;
+mod workshop;
 
 pub use layout::KitPaths;
+pub use part::Part;
+
+use std::fs;
+use std::path::Path;
+
+use crate::cache::{Key, KeyParts};
+use crate::elf::SymbolTable;
+use crate::report::{Code, Error, Report, Result};
+use crate::target::{Libc, Target};
+use crate::toolchain::Zig;
+use workshop::Workshop;
+
+/// The digest of the sources and tables that decide a kit's bytes (made by build.rs).
+const RECIPE: &str = env!("WHEELBUILD_KIT_RECIPE");
+
+/// What decides the bytes of every part made with `zig`.
+pub fn key(zig: &Zig) -> Key {
+    KeyParts::new().with("zig", zig.identity()).with("recipe", RECIPE).key()
+}
+
+/// The kit of `zig` in the folder `store`, as it is now.
+pub fn open(zig: &Zig, store: &Path) -> KitPaths {
+    KitPaths::new(store.join(key(zig).to_string()))
+}
+
+/// The kit of `zig` in the folder `store`, with everything that links for `target` need; `cxx` asks
+/// for the C++ runtime too. What is missing is made (a few seconds of CPU; about twenty-five with C++).
+///
+/// Safe for several processes at once. Parts that [`unpack`](KitPaths::unpack) put there are used.
+///
+/// # Errors
+/// `RuntimeKit` when zig fails, `UnsupportedTarget` when it has no such C library, storage errors.
+pub fn ensure(zig: &Zig, target: &Target, cxx: bool, store: &Path, report: &Report) -> Result<KitPaths> {
+    if target.libc == Libc::Musl && !target.arch.musl {
+        return Err(Error::new(Code::UnsupportedTarget, format!("zig has no musl for `{}`", target.arch)));
+    }
+    let kit = open(zig, store);
+    for part in Part::needed(target, cxx) {
+        if part.is_there(&kit) {
+            continue;
+        }
+        report.phase(&part.name(), "kit", || make(zig, &kit, part))?;
+    }
+    Ok(kit)
+}
+
+/// Makes one part unless it is there. Those it is made with must be.
+fn make(zig: &Zig, kit: &KitPaths, part: Part) -> Result<()> {
+    fs::create_dir_all(&kit.root).map_err(|error| Error::io("make", &kit.root, &error))?;
+    part.place(kit, |folder| {
+        let workshop = Workshop::new(zig, &kit.root)?;
+        match part {
+            Part::Headers => headers::make(zig, folder),
+            Part::Sys(target) => sys::make(&workshop, &target, folder),
+            Part::Base(target) => base::make(&workshop, kit, &target, folder),
+            Part::Cxx(target) => libraries::cxx(&workshop, kit, &part::oldest(&target), folder),
+        }
+    })
+}
+
+/// What the C library of `target` provides at its floor, with symbol versions: the exports of the
+/// stubs in `kit`, whose part `sys` must be there.
+pub fn libc_symbols(kit: &KitPaths, target: &Target) -> Result<SymbolTable> {
+    let lib = kit.sys(target).join("usr/lib");
+    let entries = fs::read_dir(&lib).map_err(|error| Error::io("read", &lib, &error))?;
+    let mut stubs = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| Error::io("read", &lib, &error))?.path();
+        let head = fs::read(&path).map_err(|error| Error::io("read", &path, &error))?;
+        if crate::elf::is_elf(&head) && path.extension().is_none_or(|extension| extension != "o") {
+            stubs.push(path);
+        }
+    }
+    stubs.sort();
+    SymbolTable::of_files(&stubs)
+}
