@@ -10,6 +10,7 @@ pub mod cache;
 pub mod cli;
 pub mod config;
 pub mod elf;
+pub mod index;
 pub mod metadata;
 pub mod report;
 pub mod target;
