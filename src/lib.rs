@@ -15,3 +15,4 @@ pub mod metadata;
 pub mod report;
 pub mod target;
 pub mod toolchain;
+pub mod wheel;

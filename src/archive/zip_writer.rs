@@ -7,6 +7,7 @@
 //! stamp, unix modes 0644 and 0755, one pinned deflate at one level.
 
 use std::collections::{BTreeMap, HashSet};
+use std::fmt;
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
@@ -71,6 +72,11 @@ impl DosTime {
     pub const FIRST: Self = Self { date: 1 << 5 | 1, time: 0 };
     const LAST: Self = Self { date: 127 << 9 | 12 << 5 | 31, time: 23 << 11 | 59 << 5 | 29 };
 
+    /// The two fields as a header holds them.
+    pub(super) const fn from_fields(date: u16, time: u16) -> Self {
+        Self { date, time }
+    }
+
     /// The UTC time `seconds` after 1970 (SOURCE_DATE_EPOCH), rounded down to two seconds and
     /// moved into the years zip can hold.
     pub fn from_epoch(seconds: u64) -> Self {
@@ -85,8 +91,17 @@ impl DosTime {
         // Every part fits its bits: the year was bounded above, the rest by the calendar.
         Self {
             date: ((year - 1980) << 9 | month << 5 | day) as u16,
-            time: ((second / 3600) << 11 | (second / 60 % 60) << 5 | second % 60 / 2) as u16,
+            time: ((second / 3600) << 11 | (second / 60 % 60) << 5 | (second % 60 / 2)) as u16,
         }
+    }
+}
+
+/// `1980-01-01 00:00:00`, whatever the fields hold.
+impl fmt::Display for DosTime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { date, time } = self;
+        write!(f, "{}-{:02}-{:02} ", 1980 + (date >> 9), (date >> 5) & 15, date & 31)?;
+        write!(f, "{:02}:{:02}:{:02}", time >> 11, (time >> 5) & 63, (time & 31) * 2)
     }
 }
 

@@ -14,6 +14,7 @@
 
 mod digest;
 mod key;
+mod made;
 mod prune;
 mod store;
 

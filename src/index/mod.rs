@@ -57,6 +57,9 @@ impl Options {
     }
 }
 
+/// The number of a source, and a normalised project name.
+type PageKey = (usize, String);
+
 /// The user's package indexes.
 #[derive(Debug)]
 pub struct Index {
@@ -64,7 +67,7 @@ pub struct Index {
     report: Report,
     client: OnceLock<Client>,
     finding_out: Mutex<()>,
-    pages: Mutex<HashMap<(usize, String), Option<Arc<Page>>>>,
+    pages: Mutex<HashMap<PageKey, Option<Arc<Page>>>>,
 }
 
 impl Index {
@@ -150,10 +153,9 @@ impl Index {
                 .files
                 .iter()
                 .filter(|file| filename::sdist_version(&file.filename, project).as_ref() == Some(&wanted));
-            let best = of_version
+            of_version
                 .min_by_key(|file| (file.yanked.is_some(), filename::sdist_rank(&file.filename)))
-                .cloned();
-            best
+                .cloned()
         })?;
         let Some(file) = found.value else {
             let error = self.not_on_index(&subject, project, &found);

@@ -2,6 +2,7 @@
 
 pub mod clang;
 pub mod kit;
+pub mod tools;
 mod zig;
 
 pub use zig::Zig;

@@ -202,8 +202,8 @@ impl Access {
             self.sources.iter().filter(|s| matches!(s, Source::Links(_))).map(with_secret).collect();
         let mut out = vec![("UV_NO_CONFIG", "1".to_owned())];
         let (default, extra) = match self.strategy {
-            Strategy::FirstIndex => simple.split_last().map(|(last, rest)| (last, rest)),
-            Strategy::AnyIndex => simple.split_first().map(|(first, rest)| (first, rest)),
+            Strategy::FirstIndex => simple.split_last(),
+            Strategy::AnyIndex => simple.split_first(),
         }
         .unzip();
         match default {
