@@ -9,6 +9,7 @@ mod compare;
 mod complete;
 mod file_name;
 mod json;
+pub mod judge;
 mod member;
 mod provenance;
 mod raw;
