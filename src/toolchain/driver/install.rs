@@ -1,0 +1,47 @@
+//! Makes the `bin/` folder of a build.
+
+use std::path::Path;
+
+use super::config::{Driver, DriverConfig};
+use super::{CONFIG_FILE, Tool};
+use crate::report::{Error, Result};
+
+/// Writes `driver.toml` and one link for each tool into `bin`, which is made if it is not there.
+///
+/// `program` is where the links lead: wheelbuild's executable as the build will see it. It need not
+/// exist yet, so that links made outside a mount namespace are good inside it.
+///
+/// # Errors
+/// `Code::Io` or `Code::DiskFull` when the folder cannot be written; those of [`DriverConfig::resolve`].
+pub fn install(bin: &Path, program: &Path, config: &DriverConfig) -> Result<()> {
+    write(bin, program, &config.resolve()?, &config.target.gnu_triple())
+}
+
+fn write(bin: &Path, program: &Path, driver: &Driver, triple: &str) -> Result<()> {
+    std::fs::create_dir_all(bin).map_err(|error| Error::io("make", bin, &error))?;
+    if let Some(log) = &driver.log {
+        // In a namespace the folder appears later; there it is the mount's business.
+        let _ = std::fs::create_dir_all(log);
+    }
+    let file = bin.join(CONFIG_FILE);
+    let text = toml::to_string(driver)
+        .map_err(|error| Error::bug(format!("the driver configuration cannot be written: {error}")))?;
+    std::fs::write(&file, text).map_err(|error| Error::io("write", &file, &error))?;
+    for (name, tool) in Tool::NAMES {
+        link(&bin.join(name), program)?;
+        if !tool.is_for_build_machine() {
+            link(&bin.join(format!("{triple}-{name}")), program)?;
+        }
+    }
+    Ok(())
+}
+
+fn link(path: &Path, program: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(Error::io("replace", path, &error));
+        }
+        _ => {}
+    }
+    std::os::unix::fs::symlink(program, path).map_err(|error| Error::io("make", path, &error))
+}

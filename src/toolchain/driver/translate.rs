@@ -1,0 +1,247 @@
+//! From a package's arguments to those of the real compiler.
+
+use std::path::Path;
+
+use super::calls::Kind;
+use super::command::{self, Arg, Joint, LinkerArg};
+use super::config::{Driver, Toolset};
+use super::cxx_objects;
+use super::folders::Folders;
+use super::invocation::Invocation;
+use super::rules::{Dialect, Level, Place, Rules, Step, Verdict};
+use crate::report::{Code, Error, Result};
+use crate::target::Arch;
+use crate::toolchain::clang::Language;
+
+/// A compiler call, ready to run.
+#[derive(Debug)]
+pub struct Translated {
+    /// Program and arguments.
+    pub words: Vec<String>,
+    /// What the rules took away or changed, as the package wrote it.
+    pub dropped: Vec<String>,
+    /// A temporary file that takes an output nobody keeps.
+    pub scratch: Option<tempfile::TempPath>,
+}
+
+/// Translates calls for one machine.
+pub struct Translator<'a> {
+    pub driver: &'a Driver,
+    pub toolset: &'a Toolset,
+    pub cwd: &'a Path,
+    /// False for the build machine, whose folders are its own.
+    pub cross: bool,
+}
+
+impl Translator<'_> {
+    /// The arguments left of `args` after the rules and the folders of the build machine.
+    ///
+    /// # Errors
+    /// `Code::Compiler` or `Code::Linker` for an argument that a rule refuses, `Code::MissingLibrary`
+    /// for a library of the build machine.
+    pub fn filter(&self, args: Vec<Arg>, probe: bool) -> Result<(Vec<Arg>, Vec<String>)> {
+        let rules = Rules::from_lines(&self.toolset.rules)
+            .ok_or_else(|| Error::new(Code::Config, "the rules in `driver.toml` are damaged"))?;
+        self.filter_by(&rules, args, probe)
+    }
+
+    fn filter_by(&self, rules: &Rules, args: Vec<Arg>, probe: bool) -> Result<(Vec<Arg>, Vec<String>)> {
+        let folders = Folders::new(self.driver, self.cwd);
+        let (mut left, mut dropped) = (Vec::with_capacity(args.len()), Vec::new());
+        for arg in args {
+            let spelt = arg.canonical();
+            if self.is_target_option(&arg)? {
+                dropped.push(spelt);
+                continue;
+            }
+            if let Arg::Input(path) = &arg
+                && self.cross
+                && folders.is_foreign_input(path)
+            {
+                return Err(Error::new(
+                    Code::MissingLibrary,
+                    format!("`{path}` is a library of the build machine"),
+                )
+                .hint("give the target's copy with `--sysroot`"));
+            }
+            let level = if matches!(arg, Arg::Linker(_)) { Level::Linker } else { Level::Compiler };
+            let arg = match rules.verdict(level, &spelt, probe) {
+                _ if matches!(arg, Arg::Input(_)) => Some(arg),
+                Verdict::Keep => Some(arg),
+                Verdict::Drop => None,
+                Verdict::Replace(text) if level == Level::Linker => {
+                    Some(Arg::Linker(LinkerArg::from_canonical(&text)))
+                }
+                Verdict::Replace(text) | Verdict::Lift(text) => Some(Arg::Flag(text)),
+                Verdict::Refuse(reason) => return Err(refusal(level, &spelt, &reason)),
+            };
+            let kept = if self.cross { arg.and_then(|arg| folders.filter(arg)) } else { arg };
+            match kept {
+                Some(arg) if arg.canonical() == spelt => left.push(arg),
+                Some(arg) => {
+                    dropped.push(spelt);
+                    left.push(arg);
+                }
+                None => dropped.push(spelt),
+            }
+        }
+        Ok((left, dropped))
+    }
+
+    /// The linker's own arguments, after the same rules.
+    ///
+    /// # Errors
+    /// As [`Translator::filter`].
+    pub fn filter_linker(&self, args: Vec<LinkerArg>) -> Result<(Vec<String>, Vec<String>)> {
+        // `zig cc` refuses what lld takes, and here lld itself is run.
+        let dialect = if self.toolset.dialect == Dialect::Zig { Dialect::Kit } else { self.toolset.dialect };
+        let rules = Rules::for_target(dialect, &self.toolset.machine);
+        let (left, dropped) = self.filter_by(&rules, args.into_iter().map(Arg::Linker).collect(), false)?;
+        let mut words = Vec::new();
+        for arg in left {
+            match arg {
+                Arg::Linker(arg) => words.extend(arg.words()),
+                // A lifted option: the linker takes it under the same name.
+                other => words.push(other.canonical()),
+            }
+        }
+        Ok((words, dropped))
+    }
+
+    /// The whole command for a compiler called as `called_as`.
+    ///
+    /// # Errors
+    /// As [`Translator::filter`].
+    pub fn compiler(
+        &self,
+        args: Vec<Arg>,
+        invocation: &Invocation,
+        called_as: Language,
+        probe: bool,
+    ) -> Result<Translated> {
+        let set = self.toolset;
+        let (mut args, dropped) = self.filter(args, probe)?;
+        let language = self.language(&args, invocation, called_as);
+        if language != called_as {
+            keep_c_as_c(&mut args, invocation);
+        }
+        let scratch = if set.dialect == Dialect::Zig { zig_output(&mut args, invocation)? } else { None };
+        let given: Vec<String> = args.iter().map(Arg::canonical).collect();
+
+        let cxx = language == Language::Cxx;
+        let mut words = if cxx { set.cxx.clone() } else { set.cc.clone() };
+        let linking = invocation.kind == Kind::Link || invocation.asks_linker;
+        let reading = invocation.reads_source();
+        if reading {
+            words.extend(set.default_words(Step::Compile, Place::First, &given));
+        }
+        if linking {
+            words.extend(set.default_words(Step::Link, Place::First, &given));
+            words.extend_from_slice(&set.link);
+        }
+        words.extend(command::words(&args));
+        if reading {
+            words.extend(set.default_words(Step::Compile, Place::Last, &given));
+            words.extend_from_slice(&set.maps);
+            words.extend_from_slice(&set.headers);
+        }
+        words.extend_from_slice(if cxx { &set.tail_cxx } else { &set.tail_c });
+        if linking && !invocation.asks_linker {
+            words.extend(set.library_folders.iter().map(|folder| format!("-L{folder}")));
+            if !invocation.relocatable {
+                if let Some(script) = &set.private_symbols
+                    && !given.iter().any(|arg| arg.starts_with("--version-script "))
+                {
+                    words.push(format!("-Wl,--version-script={script}"));
+                }
+                words.extend_from_slice(&set.link_tail);
+            }
+            words.extend(set.default_words(Step::Link, Place::Last, &given));
+        }
+        Ok(Translated { words, dropped, scratch })
+    }
+
+    /// C++ when called so, when a source is, when libc++ is asked for, or when an object needs it.
+    fn language(&self, args: &[Arg], invocation: &Invocation, called_as: Language) -> Language {
+        if called_as == Language::Cxx || invocation.has_cxx() {
+            return Language::Cxx;
+        }
+        if invocation.kind != Kind::Link || invocation.relocatable {
+            return called_as;
+        }
+        let asked =
+            args.iter().filter_map(|arg| arg.value_of("-l")).any(|name| name == "stdc++" || name == "c++");
+        let needs = || invocation.objects.iter().any(|path| cxx_objects::needs_runtime(&self.cwd.join(path)));
+        if asked || needs() { Language::Cxx } else { called_as }
+    }
+
+    /// True for `--target=…` and the like, which only the driver decides.
+    ///
+    /// cc-rs and others pass the triple of their own toolchain; it must mean the same machine.
+    fn is_target_option(&self, arg: &Arg) -> Result<bool> {
+        let triple = match arg {
+            Arg::Pair(name, value, _) if matches!(name.as_str(), "-target" | "--target" | "-arch") => value,
+            Arg::Flag(flag) => match flag.strip_prefix("--target=") {
+                Some(triple) => triple,
+                None => return Ok(false),
+            },
+            _ => return Ok(false),
+        };
+        let machine = triple.split('-').next().unwrap_or_default();
+        if Arch::find(machine).is_some_and(|arch| arch.machine == self.toolset.machine) {
+            return Ok(true);
+        }
+        Err(Error::new(
+            Code::Compiler,
+            format!("the package compiles for `{triple}`, the target is `{}`", self.toolset.name),
+        ))
+    }
+}
+
+fn refusal(level: Level, spelt: &str, reason: &str) -> Error {
+    match level {
+        Level::Compiler => {
+            Error::new(Code::Compiler, format!("unrecognized command-line option `{spelt}`")).cause(reason)
+        }
+        Level::Linker => Error::new(Code::Linker, format!("unrecognized option `{spelt}`")).cause(reason),
+    }
+}
+
+/// C sources stay C when the C++ compiler must run for the others' sake.
+fn keep_c_as_c(args: &mut Vec<Arg>, invocation: &Invocation) {
+    let is_c = |path: &str| {
+        invocation.sources.iter().any(|(source, language)| source == path && *language == Some(Language::C))
+    };
+    if args.iter().any(|arg| matches!(arg, Arg::Pair(name, ..) if name == "-x")) {
+        return;
+    }
+    let language = |name: &str| Arg::Pair("-x".to_owned(), name.to_owned(), Joint::Separate);
+    *args = args
+        .drain(..)
+        .flat_map(|arg| match &arg {
+            Arg::Input(path) if is_c(path) => vec![language("c"), arg, language("none")],
+            _ => vec![arg],
+        })
+        .collect();
+}
+
+/// `zig cc` renames its result over the output: `/dev/null` would be replaced by a file. It also has no
+/// `-fsyntax-only`. Both get a temporary file instead.
+fn zig_output(args: &mut Vec<Arg>, invocation: &Invocation) -> Result<Option<tempfile::TempPath>> {
+    let syntax_only = args.iter().any(|arg| arg.is("-fsyntax-only"));
+    let discarded = invocation.output.as_deref() == Some("/dev/null");
+    if !syntax_only && !discarded || !matches!(invocation.kind, Kind::Compile | Kind::Link) {
+        return Ok(None);
+    }
+    let file = tempfile::Builder::new()
+        .suffix(".o")
+        .tempfile()
+        .map_err(|error| Error::io("make a file in", &std::env::temp_dir(), &error))?
+        .into_temp_path();
+    args.retain(|arg| !arg.is("-fsyntax-only") && arg.value_of("-o").is_none());
+    if syntax_only {
+        args.push(Arg::Flag("-c".to_owned()));
+    }
+    args.push(Arg::Pair("-o".to_owned(), file.display().to_string(), Joint::Separate));
+    Ok(Some(file))
+}
