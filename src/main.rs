@@ -2,6 +2,13 @@
 
 use std::process::ExitCode;
 
+use wheelbuild::toolchain::driver;
+
 fn main() -> ExitCode {
-    wheelbuild::cli::run(std::env::args_os())
+    let words: Vec<_> = std::env::args_os().collect();
+    // Called as `cc`, `ld`, …: thousands of times in a build, so before anything else is looked at.
+    if let Some(tool) = words.first().and_then(|name| driver::called_as(name)) {
+        return driver::run(tool, words);
+    }
+    wheelbuild::cli::run(words)
 }

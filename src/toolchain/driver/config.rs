@@ -317,12 +317,6 @@ pub struct Toolset {
     pub defaults: String,
 }
 
-impl Default for Dialect {
-    fn default() -> Self {
-        Self::Kit
-    }
-}
-
 impl Toolset {
     fn zig_tools(&mut self, zig: &str, target: Option<Target>) {
         let tool = |name: &str| vec![zig.to_owned(), name.to_owned()];

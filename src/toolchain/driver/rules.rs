@@ -9,10 +9,11 @@ use std::sync::LazyLock;
 use serde::{Deserialize, Serialize};
 
 /// Whose command line is written: what the arguments must be good for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Dialect {
     /// zig's clang and lld with a runtime kit.
+    #[default]
     Kit,
     /// `zig cc`.
     Zig,
