@@ -12,6 +12,7 @@ pub mod config;
 pub mod elf;
 pub mod index;
 pub mod metadata;
+pub mod python;
 pub mod report;
 pub mod target;
 pub mod toolchain;

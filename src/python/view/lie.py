@@ -1,0 +1,181 @@
+# Shows the target to the Python that imports it: the build hooks, and every Python they start.
+#
+# TARGET, above, holds what is shown. What describes the platform is the target's: sysconfig,
+# distutils.sysconfig, platform, os.uname, os.confstr, packaging.tags, sys.implementation._multiarch,
+# and on 32-bit targets sys.maxsize, which setup scripts ask for the word size. What describes the
+# running process stays true, since code that handles its own data relies on it: sys.byteorder,
+# struct, ctypes, importlib.machinery.EXTENSION_SUFFIXES, sys.implementation.cache_tag, os.cpu_count.
+#
+# Modules are changed when they are first imported, so that a start that needs none pays for none.
+import os
+import sys
+
+
+def _sysconfig(module):
+    for scheme in module._INSTALL_SCHEMES.values():
+        for name in ("include", "platinclude"):
+            if name in scheme:
+                scheme[name] = TARGET["include"]
+    # Variables that were read before were the build machine's.
+    if getattr(module, "_CONFIG_VARS", None) is not None:
+        module._CONFIG_VARS = None
+        module._CONFIG_VARS_INITIALIZED = False
+
+
+def _distutils_sysconfig(module):
+    real = module.get_python_inc
+
+    def get_python_inc(plat_specific=False, prefix=None):
+        return TARGET["include"] if prefix is None else real(plat_specific, prefix)
+
+    module.get_python_inc = get_python_inc
+    if getattr(module, "_config_vars", None) is not None:
+        module._config_vars = None
+
+
+def _platform(module):
+    own = (None, "", sys.executable)
+    real_architecture, real_libc_ver = module.architecture, module.libc_ver
+
+    def architecture(executable=None, bits="", linkage=""):
+        if executable in own:
+            return bits or "%dbit" % TARGET["bits"], linkage or "ELF"
+        return real_architecture(executable, bits, linkage)
+
+    def libc_ver(executable=None, *args, **kwargs):
+        if executable in own:
+            return tuple(TARGET["libc"])
+        return real_libc_ver(executable, *args, **kwargs)
+
+    module.architecture = architecture
+    module.libc_ver = libc_ver
+    module._uname_cache = None
+    if hasattr(module, "_Processor"):
+        # Otherwise it runs `uname -p`.
+        module._Processor.get = classmethod(lambda cls: "")
+    if hasattr(module, "_platform_cache"):
+        module._platform_cache.clear()
+
+
+def _manylinux(module):
+    name, version = TARGET["libc"]
+    glibc = name == "glibc"
+    numbers = tuple(int(number) for number in version.split("."))
+    if hasattr(module, "_have_compatible_abi"):
+        module._have_compatible_abi = lambda *args: glibc
+    if hasattr(module, "_have_compatible_manylinux_abi"):
+        module._have_compatible_manylinux_abi = lambda *args: glibc
+    if hasattr(module, "_get_glibc_version"):
+        module._get_glibc_version = lambda: numbers if glibc else (-1, -1)
+    if hasattr(module, "_glibc_version_string"):
+        module._glibc_version_string = lambda: version if glibc else None
+
+
+def _musllinux(module):
+    name, version = TARGET["libc"]
+    musl = None
+    if name == "musl":
+        musl = module._MuslVersion(*(int(number) for number in version.split(".")))
+    module._get_musl_version = lambda *args: musl
+
+
+_CHANGES = {
+    "sysconfig": _sysconfig,
+    "platform": _platform,
+    "distutils.sysconfig": _distutils_sysconfig,
+    "setuptools._distutils.sysconfig": _distutils_sysconfig,
+}
+# Wherever they are vendored: setuptools, wheel, pip and others carry their own copy.
+_VENDORED = {
+    "packaging._manylinux": _manylinux,
+    "packaging._musllinux": _musllinux,
+    "packaging.tags": _manylinux,
+}
+
+
+def _change(name):
+    found = _CHANGES.get(name)
+    if found is None:
+        parts = name.rsplit(".", 2)
+        found = _VENDORED.get(".".join(parts[-2:])) if len(parts) > 1 else None
+    return found
+
+
+class _Changing:
+    """The loader of a module that is changed right after it ran."""
+
+    def __init__(self, loader, change):
+        self._loader, self._change = loader, change
+
+    def __getattr__(self, name):
+        return getattr(self._loader, name)
+
+    def create_module(self, spec):
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module):
+        spec = getattr(module, "__spec__", None)
+        if spec is not None and spec.loader is self:
+            spec.loader = module.__loader__ = self._loader
+        self._loader.exec_module(module)
+        self._change(module)
+
+
+class _Watch:
+    """Finds the target's sysconfig data, and what must be changed once imported."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name == TARGET["data"]:
+            from importlib.util import spec_from_file_location
+
+            return spec_from_file_location(name, TARGET["stdlib"] + "/" + name + ".py")
+        change = _change(name)
+        if change is None:
+            return None
+        for finder in sys.meta_path:
+            find = None if finder is _Watch else getattr(finder, "find_spec", None)
+            spec = find and find(name, path, target)
+            if spec is not None:
+                if hasattr(spec.loader, "exec_module"):
+                    spec.loader = _Changing(spec.loader, change)
+                return spec
+        return None
+
+
+def _show():
+    os.environ["_PYTHON_HOST_PLATFORM"] = TARGET["platform"]
+    os.environ["_PYTHON_SYSCONFIGDATA_NAME"] = TARGET["data"]
+    sys.implementation._multiarch = TARGET["multiarch"]
+    if TARGET["bits"] == 32:
+        sys.maxsize = 2**31 - 1
+
+    # One kernel for everybody: the build machine's own would be a difference between two builds.
+    uname = os.uname_result(("Linux", "localhost", "5.10.0", "#1 SMP", TARGET["machine"]))
+    real_confstr = os.confstr
+
+    def confstr(name):
+        if name == "CS_GNU_LIBC_VERSION":
+            if TARGET["libc"][0] != "glibc":
+                raise ValueError("unrecognized configuration name")
+            return " ".join(TARGET["libc"])
+        return real_confstr(name)
+
+    import posix
+
+    for module in (os, posix):
+        module.uname = lambda: uname
+        module.confstr = confstr
+
+    sys.meta_path.insert(0, _Watch)
+    for name, module in list(sys.modules.items()):
+        change = _change(name)
+        if change is not None and module is not None:
+            change(module)
+
+
+if TARGET["python"] == "%d.%d" % sys.version_info[:2]:
+    try:
+        _show()
+    except Exception as error:
+        raise SystemExit("wheelbuild: the target cannot be shown to this Python: %r" % error)

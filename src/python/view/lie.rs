@@ -1,0 +1,62 @@
+//! The module that makes a Python believe it is the target's, and what switches it on.
+//!
+//! A build environment carries [`PTH_FILE`]: one line that does nothing unless [`VIEW_VARIABLE`]
+//! names a view, so the same environment serves every target and its own installation. With it,
+//! the hooks and every Python they start through that environment see the target, under `-I` and
+//! `-E` too. Two things are out of its reach: `python -S`, which reads no `.pth` file and then fails
+//! on the missing sysconfig data rather than using the build machine's, and a child that is started
+//! with an environment emptied of the variable.
+
+use serde_json::json;
+
+use super::ViewPaths;
+use crate::target::{Libc, MUSL, PythonVersion, Target};
+
+/// The variable that names the view's root to the hooks.
+pub const VIEW_VARIABLE: &str = "WHEELBUILD_VIEW";
+
+/// Every variable that [`super::View::hook_environment`] may set; what starts a Python that must not see the
+/// target removes them.
+pub const HOOK_VARIABLES: [&str; 4] =
+    [VIEW_VARIABLE, "_PYTHON_HOST_PLATFORM", "_PYTHON_SYSCONFIGDATA_NAME", "_PYTHON_SYSCONFIGDATA_PATH"];
+
+/// The file, in the site-packages of every build environment, that switches the view on.
+pub const PTH_FILE: &str = "_wheelbuild_view.pth";
+
+/// The content of [`PTH_FILE`]. A view that is named but missing ends the interpreter: a hook must
+/// never go on with the build machine's values.
+pub const PTH_TEXT: &str = concat!(
+    "import os, sys; p = os.environ.get('WHEELBUILD_VIEW'); ",
+    "p and (os.path.isfile(p + '/lie/_wheelbuild_view.py') ",
+    "or sys.exit('wheelbuild: no view of the target at ' + p), ",
+    "sys.path.insert(0, p + '/lie'), __import__('_wheelbuild_view'), sys.path.remove(p + '/lie'))\n"
+);
+
+const CODE: &str = include_str!("lie.py");
+
+/// The name of the sysconfig data module CPython looks for on the target.
+pub(super) fn data_module(version: PythonVersion, target: &Target) -> String {
+    format!("_sysconfigdata_{}_linux_{}", version.abi_flags(), target.multiarch())
+}
+
+/// `_wheelbuild_view.py`: what is shown, then the code that shows it.
+pub(super) fn module(version: PythonVersion, target: &Target, inside: &ViewPaths) -> String {
+    let root = inside.root.display();
+    let libc = match target.libc {
+        Libc::Gnu { minor } => ["glibc".to_owned(), format!("2.{minor}")],
+        Libc::Musl => ["musl".to_owned(), format!("{}.{}", MUSL.0, MUSL.1)],
+    };
+    // Strings, integers and lists read the same in JSON and Python.
+    let shown = json!({
+        "python": format!("3.{}", version.minor),
+        "machine": target.arch.machine,
+        "bits": target.arch.bits,
+        "libc": libc,
+        "platform": target.python_platform(),
+        "multiarch": target.multiarch(),
+        "data": data_module(version, target),
+        "stdlib": format!("{root}/lib/{}", version.program()),
+        "include": format!("{root}/include/{}", version.program()),
+    });
+    format!("TARGET = {shown}\n\n{CODE}")
+}
