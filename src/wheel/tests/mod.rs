@@ -3,7 +3,6 @@
 mod canonical;
 mod compare;
 mod documents;
-mod published;
 mod raw;
 
 use super::*;
