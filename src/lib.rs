@@ -14,6 +14,7 @@ pub mod index;
 pub mod metadata;
 pub mod python;
 pub mod report;
+pub mod sdist;
 pub mod target;
 pub mod toolchain;
 pub mod wheel;

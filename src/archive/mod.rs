@@ -9,11 +9,13 @@
 //! - [`unpack`], [`list`], [`read_first`]: tar (plain, gzip, bzip2, xz, zstd) and zip alike
 //! - [`unpack_deb`]: the files of a Debian package
 //! - [`ZipReader`]: members of a zip by name, for wheels
+//! - [`digest_folder`], [`copy_folder`]: a folder of the user's, read as strictly
 //! - [`write_zip`]: the canonical zip
 
 mod compression;
 mod deb;
 mod destination;
+mod folder;
 mod name;
 mod pax;
 mod refusal;
@@ -22,11 +24,14 @@ mod tar_reader;
 mod tests;
 mod tree;
 mod unpack;
+mod zip_end;
 mod zip_reader;
+mod zip_source;
 mod zip_structure;
 mod zip_writer;
 
 pub use deb::unpack_deb;
+pub use folder::{Keep, copy_folder, digest_folder};
 pub use unpack::{Entry, EntryKind, Unpacked, list, read_first, unpack};
 pub use zip_reader::ZipReader;
 pub use zip_structure::{ZipEntry, ZipMethod};

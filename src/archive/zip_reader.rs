@@ -12,7 +12,8 @@ use flate2::{Crc, bufread::DeflateDecoder};
 use super::destination::Destination;
 use super::refusal::{broken, shown, within};
 use super::tar_reader::{Member, MemberKind};
-use super::zip_structure::{self, Source, ZipEntry, ZipMethod};
+use super::zip_source::Source;
+use super::zip_structure::{self, ZipEntry, ZipMethod};
 use super::{Limits, Unpacked, read_error};
 use crate::report::{Code, Error, Result};
 

@@ -4,29 +4,23 @@
 //! that two readers see differently (APPNOTE.TXT 6.3.10, sections in brackets). Libraries settle
 //! such doubts silently, each in its own way; here every doubt is a refusal.
 
-use std::os::unix::fs::FileExt;
-
+use super::Limits;
 use super::compression::is_bomb;
 use super::destination::Modified;
 use super::name::{Name, Spelling};
 use super::refusal::{broken, hostile, hostile_archive};
 use super::tree::{Kind, Tree};
+use super::zip_end::find_directory;
+use super::zip_source::{Fields, Source};
 use super::zip_writer::DosTime;
-use super::{Limits, read_error};
 use crate::report::Result;
 
 const LOCAL: &[u8; 4] = b"PK\x03\x04";
 const CENTRAL: &[u8; 4] = b"PK\x01\x02";
-const END: &[u8; 4] = b"PK\x05\x06";
-const END_64: &[u8; 4] = b"PK\x06\x06";
-const LOCATOR_64: &[u8; 4] = b"PK\x06\x07";
 const DESCRIPTOR: &[u8; 4] = b"PK\x07\x08";
 
 const LOCAL_SIZE: u64 = 30;
 const CENTRAL_SIZE: usize = 46;
-const END_SIZE: usize = 22;
-const END_64_SIZE: usize = 56;
-const LOCATOR_SIZE: usize = 20;
 
 /// Flags [4.4.4]: encrypted (0, 6, 13), patch data (5).
 const REFUSED_FLAGS: u16 = 1 | 1 << 5 | 1 << 6 | 1 << 13;
@@ -67,46 +61,6 @@ pub struct ZipEntry {
     /// The time stamp as stored.
     pub time: DosTime,
     pub(super) modified: Modified,
-}
-
-/// What a zip file is read from.
-pub(super) enum Source {
-    File(std::fs::File),
-    Memory(Vec<u8>),
-}
-
-impl Source {
-    pub fn len(&self) -> Result<u64> {
-        match self {
-            Self::File(file) => Ok(file.metadata().map_err(read_error)?.len()),
-            Self::Memory(bytes) => Ok(bytes.len() as u64),
-        }
-    }
-
-    /// Fills `buffer` from `at` on, as far as there is data.
-    pub fn read_at(&self, buffer: &mut [u8], at: u64) -> std::io::Result<usize> {
-        match self {
-            Self::File(file) => file.read_at(buffer, at),
-            Self::Memory(bytes) => {
-                let rest = usize::try_from(at).ok().and_then(|at| bytes.get(at..)).unwrap_or_default();
-                let count = rest.len().min(buffer.len());
-                buffer[..count].copy_from_slice(&rest[..count]);
-                Ok(count)
-            }
-        }
-    }
-
-    fn exactly(&self, at: u64, size: usize) -> Result<Vec<u8>> {
-        let mut buffer = vec![0; size];
-        let mut done = 0;
-        while done < size {
-            match self.read_at(&mut buffer[done..], at + done as u64).map_err(read_error)? {
-                0 => return Err(broken("the zip archive is cut short")),
-                count => done += count,
-            }
-        }
-        Ok(buffer)
-    }
 }
 
 /// Every member, in the order of the central directory, and the tree they make.
@@ -171,94 +125,6 @@ fn check_spans(spans: &mut [(u64, u64, usize)], entries: &[ZipEntry], directory:
         }
     }
     Ok(())
-}
-
-struct Directory {
-    start: u64,
-    size: u64,
-    count: u64,
-}
-
-/// Finds the end record [4.3.16], which must be the end of the file, and the directory before it.
-fn find_directory(source: &Source, length: u64) -> Result<Directory> {
-    let window = length.min((END_SIZE + usize::from(u16::MAX) + LOCATOR_SIZE) as u64);
-    let tail_start = length - window;
-    // `window` is below 66 KiB.
-    let tail = source.exactly(tail_start, window as usize)?;
-    let candidates: Vec<usize> = (0..(tail.len() + 1).saturating_sub(END_SIZE))
-        .filter(|&at| tail[at..].starts_with(END))
-        .filter(|&at| {
-            at + END_SIZE + usize::from(u16::from_le_bytes([tail[at + 20], tail[at + 21]])) == tail.len()
-        })
-        .collect();
-    let at = match candidates[..] {
-        [at] => at,
-        [] if tail.windows(4).any(|four| four == END) => {
-            return Err(hostile_archive("there is data after the end of the zip archive"));
-        }
-        [] => return Err(broken("the zip archive is cut short: its end record is missing")),
-        _ => return Err(hostile_archive("the zip archive has two end records")),
-    };
-    let mut end = Fields(&tail[at + 4..at + END_SIZE]);
-    let (disk, start_disk) = (end.u16()?, end.u16()?);
-    let (here, total) = (end.u16()?, end.u16()?);
-    let (size, start) = (end.u32()?, end.u32()?);
-    let locator = at.checked_sub(LOCATOR_SIZE).filter(|&at| tail[at..].starts_with(LOCATOR_64));
-    let (directory, end_of_directory) = match locator {
-        None => {
-            if (disk, start_disk) != (0, 0) || here != total {
-                return Err(broken("the zip archive is split over several files"));
-            }
-            let directory = Directory { start: start.into(), size: size.into(), count: total.into() };
-            (directory, tail_start + at as u64)
-        }
-        Some(locator) => {
-            let place = tail_start + locator as u64;
-            let (directory, at) = read_end_64(source, &tail[locator..], place)?;
-            let agrees = |short: u64, most: u64, long: u64| short == most || short == long;
-            if !(agrees(size.into(), u32::MAX.into(), directory.size)
-                && agrees(start.into(), u32::MAX.into(), directory.start)
-                && agrees(total.into(), u16::MAX.into(), directory.count))
-            {
-                return Err(hostile_archive(
-                    "the two end records of the zip archive (ZIP64) contradict each other",
-                ));
-            }
-            (directory, at)
-        }
-    };
-    if directory.start.checked_add(directory.size) != Some(end_of_directory) {
-        return Err(hostile_archive(
-            "the directory of the zip archive does not end where its end record says: data was put before or into it",
-        ));
-    }
-    Ok(directory)
-}
-
-/// The ZIP64 end record [4.3.14], which must lie right before its locator at `place`.
-fn read_end_64(source: &Source, locator: &[u8], place: u64) -> Result<(Directory, u64)> {
-    let mut fields = Fields(&locator[4..LOCATOR_SIZE]);
-    let (disk, at, disks) = (fields.u32()?, fields.u64()?, fields.u32()?);
-    if disk != 0 || disks > 1 {
-        return Err(broken("the zip archive is split over several files"));
-    }
-    if at.checked_add(END_64_SIZE as u64) != Some(place) {
-        return Err(hostile_archive("the ZIP64 end record is not where its locator says"));
-    }
-    let record = source.exactly(at, END_64_SIZE)?;
-    let mut fields = Fields(&record);
-    let signature = fields.take(4)?;
-    let size = fields.u64()?;
-    if signature != END_64 || size != END_64_SIZE as u64 - 12 {
-        return Err(hostile_archive("the ZIP64 end record is malformed"));
-    }
-    fields.take(4)?;
-    let (disk, start_disk, here, count) = (fields.u32()?, fields.u32()?, fields.u64()?, fields.u64()?);
-    if (disk, start_disk) != (0, 0) || here != count {
-        return Err(broken("the zip archive is split over several files"));
-    }
-    let (size, start) = (fields.u64()?, fields.u64()?);
-    Ok((Directory { start, size, count }, at))
 }
 
 /// A header of the central directory [4.3.12], with ZIP64 sizes in place.
@@ -455,36 +321,4 @@ fn dos_time((time, date): (u16, u16)) -> Modified {
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days = year * 365 + year / 4 - year / 100 + year / 400 + (month * 153 + 2) / 5 + day - 1 - 719_468;
     Modified::new(days * 86_400 + hour * 3600 + minute * 60 + second, 0)
-}
-
-/// Little-endian fields off the front of a slice.
-struct Fields<'a>(&'a [u8]);
-
-impl<'a> Fields<'a> {
-    fn take(&mut self, count: usize) -> Result<&'a [u8]> {
-        let (taken, rest) = self
-            .0
-            .split_at_checked(count)
-            .ok_or_else(|| broken("the directory of the zip archive is damaged"))?;
-        self.0 = rest;
-        Ok(taken)
-    }
-
-    fn array<const N: usize>(&mut self) -> Result<[u8; N]> {
-        let mut array = [0; N];
-        array.copy_from_slice(self.take(N)?);
-        Ok(array)
-    }
-
-    fn u16(&mut self) -> Result<u16> {
-        Ok(u16::from_le_bytes(self.array()?))
-    }
-
-    fn u32(&mut self) -> Result<u32> {
-        Ok(u32::from_le_bytes(self.array()?))
-    }
-
-    fn u64(&mut self) -> Result<u64> {
-        Ok(u64::from_le_bytes(self.array()?))
-    }
 }
