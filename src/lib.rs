@@ -13,6 +13,7 @@ pub mod elf;
 pub mod index;
 pub mod metadata;
 pub mod python;
+pub mod process;
 pub mod report;
 pub mod sdist;
 pub mod target;

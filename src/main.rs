@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use wheelbuild::process;
 use wheelbuild::toolchain::driver;
 
 fn main() -> ExitCode {
@@ -9,6 +10,10 @@ fn main() -> ExitCode {
     // Called as `cc`, `ld`, …: thousands of times in a build, so before anything else is looked at.
     if let Some(tool) = words.first().and_then(|name| driver::called_as(name)) {
         return driver::run(tool, words);
+    }
+    // Started by ourselves to isolate a build: before anything could start a thread.
+    if let Some(code) = process::sandbox_entry() {
+        return code;
     }
     wheelbuild::cli::run(words)
 }

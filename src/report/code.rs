@@ -95,6 +95,7 @@ codes! {
     Isolation = 410, Failed, "isolation is not available", "`--isolation` asks for more than this machine offers. `wheelbuild doctor` says what it offers and why.";
     Linker = 411, Failed, "linker error", "The linker rejected an input or an option.";
     Link = 412, Failed, "undefined symbol", "A symbol that the link needs is in none of its inputs.";
+    Program = 413, Failed, "a program failed", "A program that the build needs could not be started or ended with an error. The message shows the last lines it printed.";
 
     RuntimeKit = 420, Failed, "the runtime kit cannot be made", "The parts that every link needs beside the program's own objects (start objects, C library stubs, compiler runtime, C++ runtime) are made with zig at first need, and zig failed. `--cc zig-cc` builds without a kit.";
 

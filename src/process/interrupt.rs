@@ -1,0 +1,71 @@
+//! Ctrl-C: one flag that ends every run at once.
+
+use std::fmt;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::report::{Code, Error, Result, ResultExt};
+
+/// A flag that is set once, by the handler of Ctrl-C, and is seen by every run and every stage.
+///
+/// Setting it also wakes those who wait in [`super::run`]: it is a pipe that becomes readable and
+/// is never read.
+#[derive(Clone)]
+pub struct Interrupt(Arc<Inner>);
+
+struct Inner {
+    set: AtomicBool,
+    readable: OwnedFd,
+    writable: OwnedFd,
+}
+
+impl Interrupt {
+    /// A flag that is not set.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Io`] when this process has no file descriptors left.
+    pub fn new() -> Result<Self> {
+        let (readable, writable) =
+            rustix::pipe::pipe().or_code(Code::Io, || "cannot make a pipe".to_owned())?;
+        for end in [&readable, &writable] {
+            rustix::io::fcntl_setfd(end, rustix::io::FdFlags::CLOEXEC)
+                .or_code(Code::Io, || "cannot keep a pipe private".to_owned())?;
+        }
+        Ok(Self(Arc::new(Inner { set: AtomicBool::new(false), readable, writable })))
+    }
+
+    /// Sets the flag and wakes every run.
+    pub fn set(&self) {
+        if !self.0.set.swap(true, Ordering::SeqCst) {
+            // One byte in an empty pipe: it cannot block, and cannot fail while we hold both ends.
+            let _ = rustix::io::write(&self.0.writable, &[1]);
+        }
+    }
+
+    /// Whether it was set.
+    pub fn is_set(&self) -> bool {
+        self.0.set.load(Ordering::SeqCst)
+    }
+
+    /// Nothing while the flag is not set.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Interrupted`] once it is.
+    pub fn check(&self) -> Result<()> {
+        if self.is_set() { Err(Error::new(Code::Interrupted, "interrupted")) } else { Ok(()) }
+    }
+
+    /// Becomes readable when the flag is set.
+    pub(super) fn wake(&self) -> BorrowedFd<'_> {
+        self.0.readable.as_fd()
+    }
+}
+
+impl fmt::Debug for Interrupt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Interrupt").field(&self.is_set()).finish()
+    }
+}

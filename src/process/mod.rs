@@ -1,0 +1,31 @@
+//! Child processes: hooks that nobody trusts, and short runs of programs we trust.
+//!
+//! A build hook is somebody else's code. [`run`] starts it in a [`Sandbox`]: on Linux in namespaces
+//! of its own with an empty root, without a network, under limits, and so that nothing of it
+//! outlives the call. [`capture`] is for trusted short runs (the resolver, interpreter facts).
+//!
+//! How a run works: this executable starts itself again as a *supervisor* (`supervisor/`), a
+//! process with one thread, so that it may fork and change its identity where the caller, which
+//! has threads, may not. The supervisor builds the root, forks the *leader* (PID 1 of the new PID
+//! namespace), watches the limits and reports one line of JSON. Its standard input is a lifeline:
+//! when the caller closes it, by will or by dying, everything is killed.
+//!
+//! What each isolation lets through is in docs/security.md; tests/isolation.rs tries to escape.
+
+mod capture;
+mod environment;
+mod interrupt;
+mod isolation;
+mod log;
+mod run;
+mod sandbox;
+#[cfg_attr(not(target_os = "linux"), path = "supervisor/elsewhere.rs")]
+mod supervisor;
+
+pub use capture::{Output, capture};
+pub use environment::{BUILD_HOME, base_environment, passthrough};
+pub use interrupt::Interrupt;
+pub use isolation::{Isolation, IsolationChoice, available, choose, set_supervisor};
+pub use run::run;
+pub use sandbox::{Command, Limit, Limits, Mount, Outcome, Sandbox, Status};
+pub use supervisor::{SUPERVISOR_ARGUMENT, sandbox_entry};
