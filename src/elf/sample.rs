@@ -2,6 +2,9 @@
 
 use crate::target::{Arch, Endian, Target};
 
+/// A library and a version of it.
+pub(crate) type LibraryVersion = (String, String);
+
 /// What the file shall say. Start from [`Sample::library`] and change fields.
 #[derive(Clone, Debug)]
 pub(crate) struct Sample {
@@ -17,8 +20,8 @@ pub(crate) struct Sample {
     pub runpath: Option<String>,
     /// name, version, weak
     pub exports: Vec<(String, Option<String>, bool)>,
-    /// name, (library, version), weak
-    pub imports: Vec<(String, Option<(String, String)>, bool)>,
+    /// name, version, weak
+    pub imports: Vec<(String, Option<LibraryVersion>, bool)>,
 }
 
 impl Sample {
@@ -146,7 +149,7 @@ impl Sample {
         let mut body = Out::new(self);
         let start = header + 3 * segment;
         let place = |body: &mut Out, bytes: &[u8]| {
-            while (start + body.bytes.len()) % 8 != 0 {
+            while !(start + body.bytes.len()).is_multiple_of(8) {
                 body.bytes.push(0);
             }
             let at = start + body.bytes.len();
