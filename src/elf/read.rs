@@ -2,7 +2,7 @@
 
 use object::Endianness;
 use object::elf;
-use object::read::elf::{Dyn, FileHeader, GnuHashTable, HashTable, ProgramHeader, SectionHeader, Sym};
+use object::read::elf::{Dyn, FileHeader, GnuHashTable, ProgramHeader, SectionHeader, Sym};
 use object::read::{ReadRef, StringTable};
 
 use super::facts::{Binding, ElfFile, Export, FloatAbi, Import, Kind, Visibility};
@@ -97,8 +97,8 @@ impl<'a, E: FileHeader<Endian = Endianness>> Image<'a, E> {
     fn symbol_count(&self, dynamic: &Dynamic, symbols: u64) -> usize {
         let by_hash = dynamic
             .hash
-            .and_then(|address| HashTable::<E>::parse(self.endian, self.at(address)?).ok())
-            .map_or(0, |table| table.symbol_table_length());
+            .and_then(|address| hash_chains(self.endian, self.at(address)?, E::is_type_64_sized()))
+            .unwrap_or(0);
         let by_gnu_hash = dynamic
             .gnu_hash
             .and_then(|address| GnuHashTable::<E>::parse(self.endian, self.at(address)?).ok())
@@ -113,7 +113,7 @@ impl<'a, E: FileHeader<Endian = Endianness>> Image<'a, E> {
             .map(|section| section.sh_size(self.endian).into() / size_of::<E::Sym>() as u64)
             .max()
             .unwrap_or(0);
-        let count = u64::from(by_hash).max(u64::from(by_gnu_hash)).max(by_section);
+        let count = by_hash.max(u64::from(by_gnu_hash)).max(by_section);
         usize::try_from(count).unwrap_or(usize::MAX)
     }
 
@@ -138,6 +138,17 @@ impl<'a, E: FileHeader<Endian = Endianness>> Image<'a, E> {
         }
         None
     }
+}
+
+/// The number of chains in a DT_HASH table, which is that of the symbols. Its words have 32 bits, but
+/// GNU's linkers write 64 on s390x, where the first half of the first word is zero then.
+fn hash_chains(endian: Endianness, table: &[u8], wide: bool) -> Option<u64> {
+    use object::endian::{U32, U64};
+    let buckets = table.read_at::<U32<Endianness>>(0).ok()?.get(endian);
+    if buckets == 0 && wide && endian == Endianness::Big {
+        return Some(table.read_at::<U64<Endianness>>(8).ok()?.get(endian));
+    }
+    Some(table.read_at::<U32<Endianness>>(4).ok()?.get(endian).into())
 }
 
 fn parse_class<E: FileHeader<Endian = Endianness>>(data: &[u8], bits: u8) -> Result<ElfFile<'_>> {

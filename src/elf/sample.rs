@@ -129,9 +129,14 @@ impl Sample {
             defs.word32(strings.add(name)).word32(0);
         }
         let mut hash = Out::new(self);
-        hash.word32(1).word32(count as u32).word32(0);
-        for _ in 0..count {
-            hash.word32(0);
+        // GNU's linkers write wide words on s390x.
+        let wide_hash = self.machine == 22 && self.bits == 64;
+        for word in [1, count as u32].into_iter().chain(std::iter::repeat_n(0, count + 1)) {
+            if wide_hash {
+                hash.word(word.into());
+            } else {
+                hash.word32(word);
+            }
         }
 
         let mut entries: Vec<(u64, u64)> = Vec::new();

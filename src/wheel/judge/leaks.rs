@@ -26,8 +26,9 @@ const RUNTIME_PREFIXES: [&str; 12] = [
     "__gcc_personality_",
 ];
 
-/// Not of the C++ runtime: glibc's own.
-const NOT_RUNTIME: [&str; 3] = ["__cxa_finalize", "__cxa_atexit", "__cxa_thread_atexit_impl"];
+/// Not of a whole C++ runtime: glibc's own, and what GCC's toolsets for old systems add to each file.
+const NOT_RUNTIME: [&str; 4] =
+    ["__cxa_finalize", "__cxa_atexit", "__cxa_thread_atexit_impl", "__cxa_call_terminate"];
 
 pub(super) fn check(binary: &Binary<'_>, docket: &mut Docket) {
     let name = binary.file.soname.unwrap_or(super::contents::file_name_of(binary.path));

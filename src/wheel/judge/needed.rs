@@ -40,7 +40,7 @@ pub(super) fn check(
                 format!("needs `{name}`: extensions must leave Python's symbols to the interpreter"),
             );
         } else if let Some(promised) = policy::promised(target, name) {
-            if floor.as_ref().is_none_or(|(minor, _)| *minor < promised.since) {
+            if promised.since > floor.as_ref().map_or(0, |(minor, _)| *minor) {
                 floor = Some((promised.since, name.to_owned()));
             }
         } else {
