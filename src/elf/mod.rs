@@ -7,6 +7,7 @@
 mod archive;
 mod edit;
 mod facts;
+mod glibc;
 mod read;
 #[cfg(test)]
 pub(crate) mod sample;
@@ -20,6 +21,7 @@ pub use edit::set_search_path;
 pub use facts::{
     Binding, ElfFile, Export, FloatAbi, Import, Kind, NeededVersion, SearchPath, VersionNeed, Visibility,
 };
+pub use glibc::glibc_since;
 pub use symbols::{SymbolTable, Symbols, python_api};
 
 /// True when `data` starts as an ELF file does.

@@ -11,12 +11,6 @@ pub trait Symbols {
     /// The versions under which `name` is exported, oldest first, an empty string for no version;
     /// None when it is not exported.
     fn versions(&self, name: &str) -> Option<Vec<String>>;
-
-    /// The version of the provider that first has `name` (`GLIBC_2.25`), when this provider lacks it
-    /// only because it is older.
-    fn appears_in(&self, _name: &str) -> Option<String> {
-        None
-    }
 }
 
 /// Exported symbols by name, read from shared libraries or programs.

@@ -53,6 +53,8 @@ pub(super) fn open<'a>(contents: &Contents<'a>, target: &Target, docket: &mut Do
             match ElfFile::parse(bytes) {
                 Ok(file) => opened.sort_in(member, file, target, docket),
                 Err(error) => {
+                    opened.native = true;
+                    opened.loadable.push(import_path(member).unwrap_or(member));
                     let why = error.causes().first().map_or("", String::as_str);
                     docket.fault(Code::BrokenElf, member, format!("is a broken ELF file: {why}"));
                 }

@@ -2,6 +2,7 @@
 
 use crate::metadata::Metadata;
 use crate::target::Tag;
+use crate::wheel::RawWheel;
 
 /// A raw wheel as the judge sees it.
 #[derive(Clone, Debug)]
@@ -14,6 +15,17 @@ pub struct Contents<'a> {
     pub purelib: bool,
     /// The tags WHEEL claims, expanded.
     pub tags: &'a [Tag],
+}
+
+impl<'a> From<&'a RawWheel> for Contents<'a> {
+    fn from(wheel: &'a RawWheel) -> Self {
+        Self {
+            members: wheel.members().iter().map(|member| (member.name.as_str(), &member.data[..])).collect(),
+            metadata: wheel.metadata(),
+            purelib: wheel.wheel().purelib,
+            tags: &wheel.wheel().tags,
+        }
+    }
 }
 
 /// Where `member` lies below the folder that imports search, or None when it is installed elsewhere

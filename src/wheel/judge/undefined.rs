@@ -9,7 +9,7 @@ use super::floor::{Floor, higher_floor};
 use super::policy::{self, Role};
 use super::stable_abi::is_python_name;
 use super::verdict::{Docket, listed};
-use crate::elf::Import;
+use crate::elf::{Import, glibc_since};
 use crate::report::Code;
 use crate::target::Libc;
 
@@ -162,8 +162,9 @@ impl<'a, 'b> Scope<'a, 'b> {
             }
             return;
         }
-        if let Some(version) = libc.appears_in(name) {
-            missing.later.push((policy::glibc_minor(&version).unwrap_or(0), format!("`{name}` ({version})")));
+        let since = glibc_since(name).filter(|_| matches!(target.libc, Libc::Gnu { .. }));
+        if let Some(minor) = since {
+            missing.later.push((minor, format!("`{name}` (glibc 2.{minor})")));
         } else if self.opaque {
             missing.unknown.push(name);
         } else {
@@ -202,10 +203,7 @@ fn report(binary: &Binary<'_>, missing: Missing<'_>, expectation: &Expectation<'
     if let Some(highest) = missing.later.iter().map(|(minor, _)| *minor).max() {
         let symbols: Vec<&str> = missing.later.iter().map(|(_, text)| text.as_str()).collect();
         let reason = format!("needs {}, above {}", symbols.join(", "), target.libc.describe());
-        let fault = docket.fault(Code::TooNewSymbol, binary.member, reason);
-        if highest > 0 {
-            fault.hint(higher_floor(target, highest));
-        }
+        docket.fault(Code::TooNewSymbol, binary.member, reason).hint(higher_floor(target, highest));
     }
     let notes = [
         (missing.untied, "binds without a version, so only what the interpreter has loaded provides"),

@@ -3,6 +3,7 @@
 use crate::elf::{SearchPath, set_search_path};
 use crate::report::{Code, Error, Result};
 use crate::target::PlatformTag;
+use crate::wheel::{RawWheel, TagSet};
 
 /// A wheel that was found right, with the tags its binaries prove.
 #[derive(Clone, Debug)]
@@ -19,6 +20,29 @@ pub struct Verdict {
     pub edits: Vec<Edit>,
     /// What was tolerated or could not be checked, as sentences.
     pub notes: Vec<String>,
+}
+
+impl Verdict {
+    /// The tags the wheel is written under.
+    ///
+    /// # Errors
+    /// As [`TagSet::new`], for tags of the backend's that are none.
+    pub fn tag_set(&self) -> Result<TagSet> {
+        TagSet::new(&self.pythons, &self.abis, &self.platform)
+    }
+
+    /// Makes the verdict's edits in `wheel`, the wheel it is about.
+    ///
+    /// # Errors
+    /// As [`Edit::apply`].
+    pub fn apply_edits(&self, wheel: &mut RawWheel) -> Result<()> {
+        for edit in &self.edits {
+            for member in wheel.members_mut().iter_mut().filter(|member| member.name == edit.member) {
+                member.data = edit.apply(&member.data)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// What a native file is to Python.

@@ -203,3 +203,24 @@ fn the_sdist_is_held_against_metadata() {
     trial.sdist = sdist("Metadata-Version: 2.1\nName: pkg\nVersion: 2\n");
     trial.refused_with(Code::MetadataMismatch, &["version `1`", "the sdist `2`"]);
 }
+
+#[test]
+fn a_raw_wheel_is_judged_edited_and_tagged() {
+    use crate::wheel::{Member, RawWheel};
+    let file = |name: &str, text: &str| Member::file(format!("pkg-1.dist-info/{name}"), text);
+    let members = vec![
+        Member::file(EXTENSION, extension().runpath("/build").bytes()),
+        file("METADATA", "Metadata-Version: 2.1\nName: pkg\nVersion: 1\n"),
+        file("WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: false\nTag: cp311-cp311-linux_aarch64\n"),
+        file("RECORD", ""),
+    ];
+    let name = "pkg-1-cp311-cp311-linux_aarch64.whl".parse().unwrap();
+    let mut wheel = RawWheel::from_members(name, members).unwrap();
+    let expectation = Expectation::new("aarch64-linux-gnu.2.28".parse().unwrap(), "3.11".parse().unwrap());
+    let verdict = judge(&Contents::from(&wheel), &expectation).unwrap();
+    let tags = verdict.tag_set().unwrap();
+    assert_eq!(tags.to_string(), "cp311-cp311-manylinux_2_17_aarch64.manylinux2014_aarch64");
+    verdict.apply_edits(&mut wheel).unwrap();
+    let after = judge(&Contents::from(&wheel), &expectation).unwrap();
+    assert!(after.edits.is_empty() && after.notes.is_empty());
+}

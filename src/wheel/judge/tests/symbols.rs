@@ -72,25 +72,10 @@ fn an_unversioned_libc_symbol_is_noted_and_raises_the_floor() {
 
 #[test]
 fn a_symbol_of_a_later_libc_is_named_as_such() {
-    struct Old;
-    impl Symbols for Old {
-        fn versions(&self, name: &str) -> Option<Vec<String>> {
-            (name == "malloc").then(|| vec!["GLIBC_2.17".to_owned()])
-        }
-        fn appears_in(&self, name: &str) -> Option<String> {
-            (name == "memfd_create").then(|| "GLIBC_2.27".to_owned())
-        }
-    }
-    let bytes = extension().import("memfd_create").bytes();
-    let metadata = Metadata::parse(b"Name: pkg\nVersion: 1\n").unwrap();
-    let tags = Tag::expand("cp311-cp311-linux_aarch64").unwrap();
-    let contents =
-        Contents { members: vec![(EXTENSION, &bytes)], metadata: &metadata, purelib: false, tags: &tags };
-    let target = "aarch64-linux-gnu.2.17".parse().unwrap();
-    let expectation = Expectation { libc: Some(&Old), ..Expectation::new(target, "3.11".parse().unwrap()) };
-    let error = judge(&contents, &expectation).unwrap_err();
-    assert_eq!(error.code(), Code::TooNewSymbol);
-    assert!(error.to_string().contains("`memfd_create` (GLIBC_2.27)"), "{error}");
+    let mut trial = Trial::with_extension(extension().import("memfd_create"));
+    trial.target = "aarch64-linux-gnu.2.17".parse().unwrap();
+    trial.refused_with(Code::TooNewSymbol, &["`memfd_create` (glibc 2.27)", "above glibc 2.17"]);
+    let error = trial.refused(Code::TooNewSymbol);
     assert_eq!(error.hints(), ["ask for a higher floor: `--target aarch64-linux-gnu.2.27`"]);
 }
 
