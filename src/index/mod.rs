@@ -138,6 +138,15 @@ impl Index {
         }
     }
 
+    /// Every sdist of `project` with its version, in the order of the indexes.
+    ///
+    /// # Errors
+    /// As [`Index::files`].
+    pub fn sdists(&self, project: &str) -> Result<Vec<(Version, RemoteFile)>> {
+        let versioned = |file: RemoteFile| Some((filename::sdist_version(&file.filename, project)?, file));
+        Ok(self.files(project)?.into_iter().filter_map(versioned).collect())
+    }
+
     /// The sdist of one version; `.tar.gz` where there are several. One that was withdrawn (PEP 592)
     /// is given with a warning, since it was asked for exactly.
     ///

@@ -1,6 +1,7 @@
 //! Where packages come from, as the user's own pip and uv configuration says.
 //!
-//! Nothing here names an index. In order of precedence: `WHEELBUILD_INDEX_URL`; uv's variables and
+//! Nothing here names an index. In order of precedence: `WHEELBUILD_INDEX_URL` (alone, and without
+//! starting an interpreter: certificates and proxies then come from variables); uv's variables and
 //! files, if they name a default index; else pip's variables and files, and at last the default
 //! that pip itself carries. Indexes that uv adds to the default are asked in either case.
 
@@ -104,7 +105,19 @@ impl Access {
     /// can say what their default is.
     pub fn discover(variables: &Variables, folder: &Path, python: &Path) -> Result<Self> {
         if let Some(url) = variables.get(INDEX_URL) {
-            let settings = Settings { default_index: Some(url.to_owned()), ..Settings::default() };
+            // How to reach it is still the user's; what else there is to ask is not.
+            let (pip, uv) = (pip::from_variables(variables), uv::from_variables(variables));
+            let settings = Settings {
+                default_index: Some(url.to_owned()),
+                certificates: pip.certificates,
+                client_certificate: pip.client_certificate,
+                trusted_hosts: [pip.trusted_hosts, uv.trusted_hosts].concat(),
+                proxy: pip.proxy,
+                timeout: uv.timeout.or(pip.timeout),
+                retries: uv.retries.or(pip.retries),
+                keyring: pip.keyring || uv.keyring,
+                ..Settings::default()
+            };
             return Self::assemble(settings, INDEX_URL.to_owned(), variables, folder);
         }
         let uv = uv::read(variables, folder)?;

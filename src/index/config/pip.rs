@@ -62,6 +62,15 @@ pub(super) fn ask(python: &Path, variables: &Variables) -> Result<Settings> {
     Ok(settings(&answer))
 }
 
+/// What the `PIP_` variables say, without starting anything.
+pub(super) fn from_variables(variables: &Variables) -> Settings {
+    let values = variables.iter().filter_map(|(name, value)| {
+        let key = name.strip_prefix("PIP_")?.to_ascii_lowercase().replace('_', "-");
+        Some((format!(":env:.{key}"), value.to_owned()))
+    });
+    settings(&Answer { default: String::new(), values: values.collect() })
+}
+
 fn settings(answer: &Answer) -> Settings {
     let get = |key: &str| {
         let of = |section: &&str| answer.values.get(&format!("{section}.{key}"));

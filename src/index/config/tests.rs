@@ -17,7 +17,10 @@ fn the_override_wins_and_starts_no_interpreter() {
         &[
             (INDEX_URL, "https://me:secret@mine.test/simple"),
             ("UV_DEFAULT_INDEX", "https://uv.test/"),
+            ("UV_INDEX", "https://more.test/"),
             ("SSL_CERT_FILE", "/some/roots.pem"),
+            ("PIP_TRUSTED_HOST", "mine.test"),
+            ("UV_HTTP_RETRIES", "7"),
         ],
         folder.path(),
     )
@@ -25,6 +28,8 @@ fn the_override_wins_and_starts_no_interpreter() {
     assert_eq!(simple(&access), ["https://mine.test/simple/"]);
     assert_eq!(access.certificates.as_deref(), Some(Path::new("/some/roots.pem")));
     assert!(!format!("{access:?}").contains("secret"), "{access:?}");
+    assert!(access.trusts(access.sources[0].url()));
+    assert_eq!(access.retries, 7);
     assert!(access.credentials.header(access.sources[0].url()).is_some());
 }
 

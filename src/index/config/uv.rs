@@ -59,7 +59,8 @@ pub(super) fn read(variables: &Variables, folder: &Path) -> Result<Settings> {
     Ok(settings)
 }
 
-fn from_variables(variables: &Variables) -> Settings {
+/// What the `UV_` variables say.
+pub(super) fn from_variables(variables: &Variables) -> Settings {
     let mut settings = Settings::default();
     let words = |name: &str| variables.get(name).into_iter().flat_map(str::split_whitespace);
     if let Some(value) = variables.first(&["UV_DEFAULT_INDEX", "UV_INDEX_URL"]) {
