@@ -53,6 +53,9 @@ pub(super) fn replace(text: &str, paths: &[BuildPath]) -> Option<String> {
 /// Notes every text member that names a folder of the build. It is not changed: what the text is
 /// for only the project knows, but such a wheel differs from one built elsewhere.
 pub(super) fn note_leftovers(members: &[Member], paths: &[BuildPath], notes: &mut Vec<String>) {
+    if paths.is_empty() {
+        return;
+    }
     for member in members {
         let Ok(text) = std::str::from_utf8(&member.data) else { continue };
         if let Some((path, at)) = paths.iter().find_map(|path| Some((path, path.find(text)?))) {

@@ -22,6 +22,8 @@ pub struct Wheel {
     pub bytes: Vec<u8>,
     /// Of `bytes`, in hexadecimal.
     pub sha256: String,
+    /// The SBOM as it stands in the wheel; none without a record.
+    pub sbom: Option<Sbom>,
     /// What was changed, left out or looks odd, as sentences.
     pub notes: Vec<String>,
 }
@@ -110,8 +112,9 @@ impl WheelBuilder {
         let wheel_name = format!("{dist_info}/WHEEL");
         members.retain(|member| ![&record_name, &sbom_name, &wheel_name].contains(&&member.name));
         members.push(Member::file(wheel_name, WheelFile::canonical(purelib, tags, file_name.build())));
-        if let Some(record) = &record {
-            members.push(Member::file(sbom_name, Sbom::of(record, &file_name).to_json()?));
+        let sbom = record.map(|record| Sbom::of(&record, &file_name));
+        if let Some(sbom) = &sbom {
+            members.push(Member::file(sbom_name, sbom.to_json()?));
         }
 
         let last = format!("{dist_info}/");
@@ -129,7 +132,7 @@ impl WheelBuilder {
         write_zip(&entries, &options, &mut bytes)?;
         notes.sort_unstable();
         notes.dedup();
-        Ok(Wheel { sha256: sha256_hex(&bytes), file_name, bytes, notes })
+        Ok(Wheel { sha256: sha256_hex(&bytes), file_name, bytes, sbom, notes })
     }
 }
 

@@ -84,6 +84,7 @@ fn the_record_becomes_an_sbom_and_the_epoch_the_time() {
     let (_, sbom, _) =
         files.iter().find(|(name, ..)| name == "demo_pkg-1.0.dist-info/sboms/wheelbuild.cdx.json").unwrap();
     let sbom = Sbom::from_json(std::str::from_utf8(sbom).unwrap()).unwrap();
+    assert_eq!(with.sbom.as_ref(), Some(&sbom));
     let provenance = Provenance::of(&record, &with.file_name.to_string(), &with.sha256);
     check_complete(&record, &sbom, &provenance).unwrap();
     let (record_file, data, _) = files.last().unwrap();
