@@ -1,6 +1,7 @@
 //! Compilers for a target: zig, its runtime kits, and the drivers that stand in a build's `bin/`.
 
 pub mod clang;
+pub mod diagnosis;
 pub mod driver;
 pub mod kit;
 pub mod tools;

@@ -54,6 +54,12 @@ impl Surroundings<'_> {
         }
     }
 
+    /// Judges a link by one of its objects: only names and places tell, for every object is young.
+    pub fn judge_object(&self, object: &Path, output: Option<&Path>) -> Probe {
+        let marked = self.marked(object) || output.is_some_and(|output| self.marked(output));
+        if marked { Probe::Sure } else { Probe::No }
+    }
+
     fn marked(&self, path: &Path) -> bool {
         let below_tree = self.source_tree.and_then(|tree| path.strip_prefix(tree).ok()).unwrap_or(path);
         let mut parts = below_tree.components().rev().map(|part| part.as_os_str().to_string_lossy());

@@ -323,12 +323,10 @@ impl Session {
             source_tree: self.driver.source.as_deref(),
             began: self.began,
         };
-        let inputs = if call.sources.is_empty() { &call.objects } else { &call.sources };
-        inputs
-            .iter()
-            .map(|source| surroundings.judge(source, call.output.as_deref()))
-            .max()
-            .unwrap_or(Probe::No)
+        let output = call.output.as_deref();
+        let sources = call.sources.iter().map(|source| surroundings.judge(source, output));
+        let objects = call.objects.iter().map(|object| surroundings.judge_object(object, output));
+        if call.sources.is_empty() { objects.max() } else { sources.max() }.unwrap_or(Probe::No)
     }
 
     /// Variables of a compiler: its private cache, the clock, and no folders of the build machine.

@@ -1,0 +1,261 @@
+//! Why a build failed, and what it silently left out: read off the drivers' call log.
+//!
+//! A backend reports a failed compile as its own traceback, or not at all. The call log knows which
+//! source failed and what the compiler said, so that a build can name the header, library or symbol.
+
+use std::collections::HashSet;
+
+use crate::report::{Code, Error};
+use crate::target::{Libc, Target};
+
+use super::driver::{Call, Kind, Probe, missing_library_reason};
+
+/// How many lines of a compiler's output go with a cause.
+const LINES: usize = 5;
+
+/// The causes found in `calls` and in the hook's own output `log`, the most likely first; empty when
+/// nothing points to a compiler.
+///
+/// `first_glibc` tells the minor of the first glibc 2.x that has a function, `None` for one that none has.
+pub fn causes(calls: &[Call], log: &str, first_glibc: impl Fn(&str) -> Option<u32>) -> Vec<Error> {
+    let mut found: Vec<Error> = Vec::new();
+    let mut seen = HashSet::new();
+    let mut add = |error: Error| {
+        if seen.insert((error.code(), error.headline().to_owned())) {
+            found.push(error);
+        }
+    };
+    // The last failure is what stopped the build; those before it may have been worked around. A small
+    // generated file looks like a probe: asked only when nothing else failed.
+    let failed = |sure: bool| calls.iter().rev().filter(move |call| counts_as(call, if sure { Probe::No } else { Probe::Likely }));
+    let certain = failed(true).next().is_some();
+    for call in failed(certain) {
+        for error in of_call(call, &first_glibc) {
+            add(error);
+        }
+    }
+    if let Some(error) = target_program(log) {
+        add(error);
+    }
+    // Compilers that are not called through a driver (cargo's own) still print.
+    let lines: Vec<&str> = log.lines().collect();
+    for (at, line) in lines.iter().enumerate() {
+        if let Some(finding @ (Finding::Header(_) | Finding::Library(_))) = Finding::of(line) {
+            add(with_lines(finding.error(None, &first_glibc), &lines[at..], 1));
+        }
+    }
+    found
+}
+
+/// Sources that failed to compile, and shared objects that failed to link, without ever succeeding
+/// later: what a package that goes on without its extension has lost. Probes do not count.
+///
+/// Paths are relative to the folder of the call where they lie below it.
+pub fn lost_extensions(calls: &[Call]) -> Vec<String> {
+    let mut lost = Vec::new();
+    for (at, call) in calls.iter().enumerate().filter(|(_, call)| counts(call)) {
+        let later = || calls[at + 1..].iter().filter(|later| later.succeeded());
+        let failed: Vec<_> = match call.kind {
+            Kind::Compile => call.sources.iter().collect(),
+            Kind::Link if call.shared => call.output.iter().collect(),
+            _ => continue,
+        };
+        for path in failed {
+            if later().any(|later| later.sources.contains(path) || later.output.as_ref() == Some(path)) {
+                continue;
+            }
+            let shown = path.strip_prefix(&call.cwd).unwrap_or(path).display().to_string();
+            if !lost.contains(&shown) {
+                lost.push(shown);
+            }
+        }
+    }
+    lost
+}
+
+/// A failure of the target's tools that is no answer to a question.
+fn counts(call: &Call) -> bool {
+    counts_as(call, Probe::No)
+}
+
+fn counts_as(call: &Call, probe: Probe) -> bool {
+    !call.succeeded() && call.probe == probe && call.target != "build" && call.kind != Kind::Query
+}
+
+fn of_call(call: &Call, first_glibc: &impl Fn(&str) -> Option<u32>) -> Vec<Error> {
+    let lines: Vec<&str> = call.stderr.iter().map(String::as_str).collect();
+    let target = call.target.parse::<Target>().ok();
+    let mut errors: Vec<Error> = Vec::new();
+    for (at, line) in lines.iter().enumerate() {
+        let Some(finding) = Finding::of(line) else { continue };
+        let error = finding.error(target.as_ref(), first_glibc);
+        if !errors.iter().any(|known| known.headline() == error.headline()) {
+            errors.push(with_lines(error, &lines[at..], LINES));
+        }
+    }
+    if errors.is_empty() {
+        errors.push(plain(call, &lines));
+    }
+    errors
+}
+
+/// A failure with no known pattern: the first line that says `error`.
+fn plain(call: &Call, lines: &[&str]) -> Error {
+    let at = lines.iter().position(|line| line.contains("error")).unwrap_or(0);
+    let linking = call.kind == Kind::Link;
+    let subject = if linking { call.output.as_ref() } else { call.sources.first() };
+    let subject = subject.map_or_else(
+        || call.tool.clone(),
+        |path| path.strip_prefix(&call.cwd).unwrap_or(path).display().to_string(),
+    );
+    let error = if linking {
+        Error::new(Code::Linker, format!("`{subject}` does not link"))
+    } else {
+        Error::new(Code::Compiler, format!("`{subject}` does not compile"))
+    };
+    with_lines(error, &lines[at.min(lines.len())..], LINES)
+}
+
+fn with_lines(error: Error, lines: &[&str], most: usize) -> Error {
+    lines
+        .iter()
+        .take(most)
+        .filter(|line| !line.trim().is_empty())
+        .fold(error, |error, line| error.line(*line))
+}
+
+/// What one line of a compiler's or linker's output says is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Finding<'a> {
+    Header(&'a str),
+    Library(&'a str),
+    /// A symbol that the link needs.
+    Symbol(&'a str),
+    /// A function or name that no header declares.
+    Undeclared(&'a str),
+    /// An input for another machine.
+    Foreign(&'a str),
+    /// A library of the build machine, refused by the driver.
+    Host(&'a str),
+}
+
+impl<'a> Finding<'a> {
+    fn of(line: &'a str) -> Option<Self> {
+        let line = line.trim();
+        if let Some(rest) = after(line, "fatal error: ") {
+            // clang: 'ffi.h' file not found · gcc: ffi.h: No such file or directory
+            let clang = rest.strip_suffix(" file not found").map(unquote);
+            let gcc = rest.strip_suffix(": No such file or directory");
+            return clang.or(gcc).map(Self::Header);
+        }
+        if let Some(rest) = after(line, "unable to find library -l") {
+            return Some(Self::Library(word(rest)));
+        }
+        if let Some(rest) = after(line, "system library ") {
+            // zig: unable to find dynamic system library "foo" using strategy …
+            return line.contains("unable to find").then(|| Self::Library(unquote(word(rest))));
+        }
+        if let Some(rest) = after(line, "cannot find -l") {
+            return Some(Self::Library(word(rest).trim_end_matches(':')));
+        }
+        if let Some(path) = line.strip_suffix(" is a library of the build machine") {
+            return after(path, "error: ").map(|path| Self::Host(unquote(path)));
+        }
+        if let Some(rest) =
+            after(line, "undefined symbol: ").or_else(|| after(line, "undefined hidden symbol: "))
+        {
+            return Some(Self::Symbol(rest));
+        }
+        if let Some(rest) = after(line, "undefined reference to ") {
+            return Some(Self::Symbol(unquote(rest)));
+        }
+        for mark in [
+            "call to undeclared function ",
+            "call to undeclared library function ",
+            "implicit declaration of function ",
+            "use of undeclared identifier ",
+        ] {
+            if let Some(rest) = after(line, mark).filter(|_| line.contains("error: ")) {
+                return Some(Self::Undeclared(unquote(word(rest))));
+            }
+        }
+        let (path, _) = line.split_once(" is incompatible with ")?;
+        after(path, "error: ").map(Self::Foreign)
+    }
+
+    fn error(self, target: Option<&Target>, first_glibc: &impl Fn(&str) -> Option<u32>) -> Error {
+        let sysroot = "give the target's copy with `--sysroot DIR`";
+        match self {
+            Self::Header(name) => {
+                Error::new(Code::MissingHeader, format!("the header `{name}` is missing")).hint(sysroot)
+            }
+            Self::Library(name) => {
+                let error = Error::new(Code::MissingLibrary, format!("the library `{name}` is missing"));
+                match missing_library_reason(name) {
+                    Some(reason) => error.cause(reason),
+                    None => error.hint(sysroot),
+                }
+            }
+            Self::Host(path) => {
+                Error::new(Code::MissingLibrary, format!("`{path}` is a library of the build machine"))
+                    .hint(sysroot)
+            }
+            Self::Foreign(path) => {
+                Error::new(Code::Linker, format!("`{path}` is made for another machine than the target"))
+            }
+            Self::Symbol(name) | Self::Undeclared(name) => {
+                if let Some(error) = target.and_then(|target| floor_too_low(name, target, first_glibc)) {
+                    return error;
+                }
+                match self {
+                    Self::Symbol(_) => {
+                        Error::new(Code::Link, format!("the symbol `{name}` is nowhere defined"))
+                    }
+                    _ => Error::new(Code::Compiler, format!("`{name}` is nowhere declared")),
+                }
+            }
+        }
+    }
+}
+
+/// The error for a function that the C library has only above the floor.
+fn floor_too_low(name: &str, target: &Target, first_glibc: &impl Fn(&str) -> Option<u32>) -> Option<Error> {
+    let Libc::Gnu { minor: floor } = target.libc else { return None };
+    let needed = first_glibc(name).filter(|needed| *needed > floor)?;
+    let raised = Target { libc: Libc::Gnu { minor: needed }, ..*target };
+    Some(
+        Error::new(Code::FloorTooLow, format!("`{name}` needs glibc 2.{needed}"))
+            .cause(format!("the target's floor is {}", target.libc.describe()))
+            .hint(format!("--target {raised}")),
+    )
+}
+
+/// A build step that ran a program of the target.
+fn target_program(log: &str) -> Option<Error> {
+    let lines: Vec<&str> = log.lines().collect();
+    let at = lines.iter().position(|line| {
+        line.contains("Exec format error")
+            || line.contains("cannot execute binary file")
+            || line.contains("Could not invoke sanity check executable")
+    })?;
+    let error = Error::new(Code::TargetProgram, "a build step ran a program compiled for the target");
+    Some(with_lines(error, &lines[at..], 2))
+}
+
+/// The text behind `mark`.
+fn after<'a>(line: &'a str, mark: &str) -> Option<&'a str> {
+    line.find(mark).map(|at| &line[at + mark.len()..])
+}
+
+fn word(text: &str) -> &str {
+    text.split(|c: char| c.is_whitespace() || c == ';').next().unwrap_or_default()
+}
+
+/// Without the quotes that compilers of every locale put around names.
+fn unquote(text: &str) -> &str {
+    text.trim_matches(['\'', '"', '`', '‘', '’'])
+}
+
+#[cfg(test)]
+#[path = "diagnosis_tests.rs"]
+mod tests;
