@@ -27,7 +27,9 @@ pub fn causes(calls: &[Call], log: &str, first_glibc: impl Fn(&str) -> Option<u3
     };
     // The last failure is what stopped the build; those before it may have been worked around. A small
     // generated file looks like a probe: asked only when nothing else failed.
-    let failed = |sure: bool| calls.iter().rev().filter(move |call| counts_as(call, if sure { Probe::No } else { Probe::Likely }));
+    let failed = |sure: bool| {
+        calls.iter().rev().filter(move |call| counts_as(call, if sure { Probe::No } else { Probe::Likely }))
+    };
     let certain = failed(true).next().is_some();
     for call in failed(certain) {
         for error in of_call(call, &first_glibc) {

@@ -127,9 +127,13 @@ fn probes_queries_and_build_programs_are_no_causes() {
 
 #[test]
 fn a_small_generated_source_is_a_cause_when_nothing_else_is() {
-    let likely = || Call { probe: Probe::Likely, ..call(Kind::Compile, 1, &["a.c:1:1: fatal error: 'x.h' file not found"]) };
+    let likely = || Call {
+        probe: Probe::Likely,
+        ..call(Kind::Compile, 1, &["a.c:1:1: fatal error: 'x.h' file not found"])
+    };
     assert_eq!(causes(&[likely()], "", glibc)[0].code(), Code::MissingHeader);
-    let sure = causes(&[likely(), call(Kind::Link, 1, &["ld.lld: error: unable to find library -lz"])], "", glibc);
+    let sure =
+        causes(&[likely(), call(Kind::Link, 1, &["ld.lld: error: unable to find library -lz"])], "", glibc);
     assert!(sure.len() == 1 && sure[0].code() == Code::MissingLibrary);
 }
 

@@ -120,7 +120,9 @@ fn find_in(program: &str, path: &OsStr, own_folder: &Path) -> Option<PathBuf> {
 
 /// Ends this process by `signal`, as the tool ended.
 pub fn die_by(signal: i32) {
-    if let Some(signal) = rustix::process::Signal::from_named_raw(signal) {
+    let Some(signal) = rustix::process::Signal::from_named_raw(signal) else { return };
+    // Rust's own handler of SIGSEGV and SIGBUS only takes itself away when the first one comes.
+    for _ in 0..2 {
         let _ = rustix::process::kill_process(rustix::process::getpid(), signal);
     }
 }
