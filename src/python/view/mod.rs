@@ -28,6 +28,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use lie::{HOOK_VARIABLES, PTH_FILE, PTH_TEXT, VIEW_VARIABLE};
+#[cfg(test)]
+use literal::Value;
 use literal::Variables;
 
 use super::interpreter::BuildPython;

@@ -34,11 +34,13 @@ impl Tree {
                 format!("`{}` holds no Python {version} for {}", folder.display(), target.family());
             Error::new(Code::TargetPython, headline).cause(why)
         };
-        let (root, data) = find(folder, version, target).ok_or_else(|| {
+        let found = prefixes(folder, version, target);
+        let Some((_, data)) = found.first() else {
             let hint = "name the folder above `lib/` and `include/`: `--target-python DIR`";
-            unusable("no `_sysconfigdata_*.py` of that version and machine in it".to_owned()).hint(hint)
-        })?;
-        let text = std::fs::read_to_string(&data).map_err(|error| Error::io("read", &data, &error))?;
+            let why = "no `_sysconfigdata_*.py` of that version and machine in it".to_owned();
+            return Err(unusable(why).hint(hint));
+        };
+        let text = std::fs::read_to_string(data).map_err(|error| Error::io("read", data, &error))?;
         let variables =
             literal::parse(&text).map_err(|why| unusable(format!("`{}`: {why}", data.display())))?;
         let suffix = version.extension_suffix(target);
@@ -46,7 +48,9 @@ impl Tree {
             Some(Value::Str(found)) if *found == suffix => {}
             found => return Err(unusable(format!("its EXT_SUFFIX is {found:?}, not `{suffix}`"))),
         }
-        let headers = headers(&root, version, target)
+        let headers = found
+            .iter()
+            .find_map(|(prefix, _)| headers(prefix, version, target))
             .ok_or_else(|| unusable("no `Python.h` with a `pyconfig.h` in it".to_owned()))?;
         let config = std::fs::read_to_string(&headers.config)
             .map_err(|error| Error::io("read", &headers.config, &error))?;
@@ -59,14 +63,13 @@ impl Tree {
     }
 }
 
-/// The prefix in `folder` and its sysconfig data.
-fn find(folder: &Path, version: PythonVersion, target: &Target) -> Option<(PathBuf, PathBuf)> {
+/// The prefixes in `folder` that hold the sysconfig data, with the file. Debian's merged `/usr` makes two
+/// of one, of which only the real one has `include/`.
+fn prefixes(folder: &Path, version: PythonVersion, target: &Target) -> Vec<(PathBuf, PathBuf)> {
     let name = format!("{}.py", super::lie::data_module(version, target));
-    ROOTS.iter().find_map(|root| {
-        let root = folder.join(root);
-        let data = root.join("lib").join(version.program()).join(&name);
-        data.is_file().then_some((root, data))
-    })
+    let data = |prefix: &PathBuf| prefix.join("lib").join(version.program()).join(&name);
+    let all = ROOTS.iter().map(|root| folder.join(root));
+    all.map(|prefix| (prefix.clone(), data(&prefix))).filter(|(_, data)| data.is_file()).collect()
 }
 
 fn headers(root: &Path, version: PythonVersion, target: &Target) -> Option<Headers> {
