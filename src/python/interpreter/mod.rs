@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use facts::Facts;
 pub use headers::Headers;
 pub use resolve::Pyenv;
+use resolve::{Resolved, resolve};
 pub use search::Search;
 
 use crate::report::{Code, Error, Report, Result};
@@ -72,12 +73,18 @@ impl BuildPython {
     /// [`Code::InterpreterNotFound`] if it is none, or none that wheels can be built with.
     pub fn inspect(program: &Path, search: &Search) -> Result<Self> {
         let memory = search.memory.as_deref();
-        let real = match resolve::resolve(program, &search.pyenv) {
-            Some(real) => real,
-            // A script that is no shim we know: only running it says what it runs.
-            None => {
-                let said = facts::ask(program)?;
-                resolve::resolve(&said.executable, &search.pyenv).unwrap_or(said.executable)
+        let real = match resolve(program, &search.pyenv) {
+            Resolved::Program(real) => real,
+            Resolved::Script(script) => {
+                let said = facts::ask(&script)?.executable;
+                match resolve(&said, &search.pyenv) {
+                    Resolved::Program(real) => real,
+                    _ => said,
+                }
+            }
+            Resolved::Nothing => {
+                let headline = format!("`{}` leads to no interpreter", program.display());
+                return Err(Error::new(Code::InterpreterNotFound, headline));
             }
         };
         let (facts, identity) = facts::facts(&real, memory, headers::identify)?;
@@ -196,8 +203,11 @@ pub fn find(wanted: Option<&Interpreter>, search: &Search, report: &Report) -> R
 fn of_version(version: PythonVersion, search: &Search, report: &Report) -> Result<BuildPython> {
     let (mut seen, mut rejected, mut headerless) = (BTreeSet::new(), Vec::new(), None);
     for program in search.programs(version) {
-        let real = resolve::resolve(&program, &search.pyenv).unwrap_or_else(|| program.clone());
-        if !seen.insert(real) {
+        let behind = match resolve(&program, &search.pyenv) {
+            Resolved::Program(real) | Resolved::Script(real) => real,
+            Resolved::Nothing => continue,
+        };
+        if !seen.insert(behind) {
             continue;
         }
         match BuildPython::inspect(&program, search) {

@@ -18,20 +18,36 @@ pub struct Pyenv {
     pub folder: Option<PathBuf>,
 }
 
-/// The real interpreter behind `program`, without starting anything; none if it leads nowhere or
-/// is a script that is not understood.
-pub(super) fn resolve(program: &Path, pyenv: &Pyenv) -> Option<PathBuf> {
+/// What a name on PATH leads to.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Resolved {
+    /// The real program.
+    Program(PathBuf),
+    /// A script that is no shim we know: only running it says what it runs.
+    Script(PathBuf),
+    /// No interpreter: a broken link, a lost environment, a shim for which pyenv has no version chosen.
+    Nothing,
+}
+
+/// What is behind `program`, without starting anything.
+pub(super) fn resolve(program: &Path, pyenv: &Pyenv) -> Resolved {
+    follow(program, pyenv).unwrap_or(Resolved::Nothing)
+}
+
+fn follow(program: &Path, pyenv: &Pyenv) -> Option<Resolved> {
     let mut program = program.to_owned();
     // A shim leads to an environment, an environment to its base: a few steps, never a circle.
     for _ in 0..8 {
-        // An environment is recognised beside the name it was called by; its link leads to the base at once.
         let real = std::fs::canonicalize(&program).ok()?;
         program = if is_script(&real) {
+            if !is_shim(&real, pyenv) {
+                return Some(Resolved::Script(real));
+            }
             behind_shim(&real, pyenv)?
         } else if let Some(home) = environment_home(&real) {
             base_of(&home, &real)?
         } else {
-            return Some(real);
+            return Some(Resolved::Program(real));
         };
     }
     None
@@ -65,12 +81,14 @@ fn base_of(home: &Path, program: &Path) -> Option<PathBuf> {
         .find(|base| base.is_file() && base != program)
 }
 
+fn is_shim(script: &Path, pyenv: &Pyenv) -> bool {
+    let shims = pyenv.root.as_deref().and_then(|root| std::fs::canonicalize(root.join("shims")).ok());
+    shims.is_some_and(|shims| script.parent() == Some(&shims))
+}
+
 /// The program that the pyenv shim `shim` would run.
 fn behind_shim(shim: &Path, pyenv: &Pyenv) -> Option<PathBuf> {
     let root = pyenv.root.as_deref()?;
-    if shim.parent()? != std::fs::canonicalize(root).ok()?.join("shims") {
-        return None;
-    }
     let name = shim.file_name()?;
     let versions = pyenv.version.clone().or_else(|| version_file(pyenv.folder.as_deref(), root))?;
     versions
@@ -146,9 +164,13 @@ mod tests {
         );
         put(&root.join("copied/bin/python"), "ELF");
         for name in ["linked/bin/python", "copied/bin/python", "base/bin/python3"] {
-            assert_eq!(resolve(&root.join(name), &Pyenv::default()), Some(base.clone()), "{name}");
+            assert_eq!(
+                resolve(&root.join(name), &Pyenv::default()),
+                Resolved::Program(base.clone()),
+                "{name}"
+            );
         }
-        assert_eq!(resolve(&root.join("absent"), &Pyenv::default()), None);
+        assert_eq!(resolve(&root.join("absent"), &Pyenv::default()), Resolved::Nothing);
     }
 
     #[test]
@@ -156,7 +178,7 @@ mod tests {
         let (_keep, root) = tree();
         put(&root.join("bin/python3"), "ELF");
         put(&root.join("pyvenv.cfg"), &format!("home = {}\n", root.join("bin").display()));
-        assert_eq!(resolve(&root.join("bin/python3"), &Pyenv::default()), None);
+        assert_eq!(resolve(&root.join("bin/python3"), &Pyenv::default()), Resolved::Nothing);
     }
 
     #[test]
@@ -175,7 +197,7 @@ mod tests {
                 version: version.map(str::to_owned),
                 folder: Some(root.join(folder)),
             };
-            let found = resolve(&pyenv.join("shims/python3"), &state)?;
+            let Resolved::Program(found) = resolve(&pyenv.join("shims/python3"), &state) else { return None };
             Some(found.strip_prefix(pyenv.join("versions")).unwrap().to_string_lossy().into_owned())
         };
         assert_eq!(runs(None, "elsewhere").as_deref(), Some("3.9.18/bin/python3"));
@@ -188,7 +210,7 @@ mod tests {
     fn an_unknown_script_is_not_resolved() {
         let (_keep, root) = tree();
         put(&root.join("python3"), "#!/bin/sh\nexec python3 \"$@\"\n");
-        assert_eq!(resolve(&root.join("python3"), &Pyenv::default()), None);
+        assert_eq!(resolve(&root.join("python3"), &Pyenv::default()), Resolved::Script(root.join("python3")));
     }
 
     #[test]
