@@ -25,6 +25,10 @@ pub struct ElfFile<'a> {
     pub rpath: Option<Vec<&'a str>>,
     /// DT_RUNPATH, split at colons.
     pub runpath: Option<Vec<&'a str>>,
+    /// PT_GNU_STACK asks for a stack that can be executed.
+    pub executable_stack: bool,
+    /// The smallest alignment of a loadable segment, in bytes: the largest page it can be mapped with.
+    pub page_alignment: Option<u64>,
     /// True when there is a dynamic segment: a shared library or a dynamically linked program.
     pub dynamic: bool,
     /// Exported dynamic symbols: not local, visible outside.

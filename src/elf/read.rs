@@ -187,6 +187,13 @@ fn parse_class<E: FileHeader<Endian = Endianness>>(data: &[u8], bits: u8) -> Res
         needed: Vec::new(),
         rpath: None,
         runpath: None,
+        executable_stack: image.segments.iter().any(|segment| {
+            segment.p_type(endian) == elf::PT_GNU_STACK && segment.p_flags(endian).contains(elf::PF_X)
+        }),
+        page_alignment: (image.segments.iter())
+            .filter(|segment| segment.p_type(endian) == elf::PT_LOAD)
+            .map(|segment| segment.p_align(endian).into())
+            .min(),
         dynamic: false,
         exports: Vec::new(),
         imports: Vec::new(),

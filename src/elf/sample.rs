@@ -13,6 +13,8 @@ pub(crate) struct Sample {
     pub endian: Endian,
     pub kind: u16,
     pub flags: u32,
+    pub executable_stack: bool,
+    pub page_alignment: u64,
     pub interpreter: Option<String>,
     pub soname: Option<String>,
     pub needed: Vec<String>,
@@ -34,6 +36,8 @@ impl Sample {
             endian: target.arch.endian,
             kind: 3,
             flags: flags(target.arch),
+            executable_stack: false,
+            page_alignment: target.arch.page_size,
             interpreter: None,
             soname: None,
             needed: Vec::new(),
@@ -70,7 +74,7 @@ impl Sample {
         self
     }
 
-    /// The bytes: header, three program headers at most, one segment that maps the whole file.
+    /// The bytes: header, four program headers, one segment that maps the whole file.
     pub fn bytes(&self) -> Vec<u8> {
         let mut strings = Strings::default();
         let mut versions: Vec<(String, Vec<(u16, String)>)> = Vec::new();
@@ -152,7 +156,7 @@ impl Sample {
         let wide = self.bits == 64;
         let (header, segment) = if wide { (64, 56) } else { (52, 32) };
         let mut body = Out::new(self);
-        let start = header + 3 * segment;
+        let start = header + 4 * segment;
         let place = |body: &mut Out, bytes: &[u8]| {
             while !(start + body.bytes.len()).is_multiple_of(8) {
                 body.bytes.push(0);
@@ -193,8 +197,9 @@ impl Sample {
         out.bytes.push(if self.endian == Endian::Little { 1 } else { 2 });
         out.bytes.extend_from_slice(&[1, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
         out.half(self.kind).half(self.machine).word32(1).word(0).word(header as u64).word(0);
-        out.word32(self.flags).half(header as u16).half(segment as u16).half(3).half(0).half(0).half(0);
+        out.word32(self.flags).half(header as u16).half(segment as u16).half(4).half(0).half(0).half(0);
         self.segment(&mut out, 1, 0, size);
+        self.segment(&mut out, 0x6474_e551, 0, 0);
         self.segment(&mut out, if self.kind == 1 { 0 } else { 2 }, dynamic_at, dynamic.bytes.len() as u64);
         match interpreter {
             Some((at, size)) => self.segment(&mut out, 3, at, size),
@@ -217,12 +222,17 @@ impl Sample {
     }
 
     fn segment(&self, out: &mut Out, kind: u32, at: u64, size: u64) {
+        let flags = if self.executable_stack { 7 } else { 6 };
+        let alignment = if kind == 1 { self.page_alignment } else { 8 };
         out.word32(kind);
         if self.bits == 64 {
-            out.word32(4).word(at).word(at).word(at).word(size).word(size).word(8);
-        } else {
-            out.word(at).word(at).word(at).word(size).word(size).word32(4).word32(8);
+            out.word32(flags);
         }
+        out.word(at).word(at).word(at).word(size).word(size);
+        if self.bits == 32 {
+            out.word32(flags);
+        }
+        out.word(alignment);
     }
 }
 

@@ -29,7 +29,8 @@ fn facts_are_read_for_every_class_and_byte_order() {
         assert_eq!(file.arch(), Some(arch));
         assert_eq!((file.bits, file.endian), (arch.bits, arch.endian));
         assert_eq!(file.kind, Kind::Shared);
-        assert!(file.dynamic && file.stripped && !file.has_debug_info);
+        assert!(file.dynamic && file.stripped && !file.has_debug_info && !file.executable_stack);
+        assert_eq!(file.page_alignment, Some(arch.page_size));
         assert_eq!(file.needed, ["libm.so.6", "libc.so.6"]);
         assert_eq!(file.soname, Some("libx.so.1"));
         assert_eq!(file.search_path(), ["/build/lib", "$ORIGIN/../x.libs"]);

@@ -22,6 +22,7 @@ pub struct Arch {
     pub bits: u8,
     pub endian: Endian,
     pub elf_machine: u16,
+    pub page_size: u64,
     pub glibc_floor: u32,
     pub legacy_tag: Option<String>,
     pub clang: String,
@@ -104,6 +105,7 @@ mod tests {
             }
             assert_eq!(Arch::of_elf(arch.elf_machine), Some(arch));
             assert!(arch.bits == 32 || arch.bits == 64);
+            assert!(arch.page_size.is_power_of_two() && arch.page_size >= 4096);
             assert!(arch.glibc_floor >= 17);
             assert!(arch.multiarch.contains("{libc}") && arch.rust.contains("{libc}"));
             assert_eq!(arch.legacy_tag.is_some(), arch.glibc_floor == 17);

@@ -85,15 +85,9 @@ pub(super) fn of(
                 binary.member,
                 format!("needs glibc 2.{highest}, above the floor 2.{asked}: {}", reasons.join("; ")),
             )
-            .hint(higher_floor(target, highest));
+            .wants_floor(highest);
     }
     floor
-}
-
-/// The flag that asks for glibc 2.`minor`.
-pub(super) fn higher_floor(target: &Target, minor: u32) -> String {
-    let raised = Target { libc: Libc::Gnu { minor }, ..*target };
-    format!("ask for a higher floor: `--target {raised}`")
 }
 
 fn symbols_of<'a>(

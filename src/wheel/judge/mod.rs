@@ -10,6 +10,7 @@ mod identity;
 mod leaks;
 mod lost;
 mod machine;
+mod mapping;
 mod needed;
 mod policy;
 mod punycode;
@@ -96,11 +97,13 @@ pub fn judge(contents: &Contents<'_>, expectation: &Expectation<'_>) -> Result<V
         }
         undefined::check(binaries, &exports, index, expectation, &mut floor, &mut docket);
         leaks::check(binary, &mut docket);
+        mapping::check(binary, target, &mut docket);
         edits.extend(search_path::edits(binary, &mut docket));
         files.push(finding(binary, index, &extensions, floor));
     }
     let position = |member: &str| contents.members.iter().position(|(name, _)| *name == member);
     files.sort_by_key(|finding| position(&finding.member));
+    mapping::check_purelib(contents, &opened, &mut docket);
     note_build_folders(contents, expectation, &mut docket);
 
     if let Some(sdist) = expectation.sdist {
@@ -117,7 +120,7 @@ pub fn judge(contents: &Contents<'_>, expectation: &Expectation<'_>) -> Result<V
     } else {
         tags::platform(contents, expectation, opened.native, floor, &mut abi, &mut docket)
     };
-    match docket.error() {
+    match docket.error(target) {
         Some(error) => Err(error),
         None => {
             Ok(Verdict { pythons: abi.pythons, abis: abi.abis, platform, files, edits, notes: docket.notes })

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use super::Expectation;
 use super::binaries::Binary;
-use super::floor::{Floor, higher_floor};
+use super::floor::Floor;
 use super::policy::{self, Role};
 use super::stable_abi::is_python_name;
 use super::verdict::{Docket, listed};
@@ -203,7 +203,7 @@ fn report(binary: &Binary<'_>, missing: Missing<'_>, expectation: &Expectation<'
     if let Some(highest) = missing.later.iter().map(|(minor, _)| *minor).max() {
         let symbols: Vec<&str> = missing.later.iter().map(|(_, text)| text.as_str()).collect();
         let reason = format!("needs {}, above {}", symbols.join(", "), target.libc.describe());
-        docket.fault(Code::TooNewSymbol, binary.member, reason).hint(higher_floor(target, highest));
+        docket.fault(Code::TooNewSymbol, binary.member, reason).wants_floor(highest);
     }
     let notes = [
         (missing.untied, "binds without a version, so only what the interpreter has loaded provides"),

@@ -2,7 +2,7 @@
 
 use crate::elf::{SearchPath, set_search_path};
 use crate::report::{Code, Error, Result};
-use crate::target::PlatformTag;
+use crate::target::{Libc, PlatformTag, Target};
 use crate::wheel::{RawWheel, TagSet};
 
 /// A wheel that was found right, with the tags its binaries prove.
@@ -107,6 +107,8 @@ pub(super) struct Fault {
     pub member: Option<String>,
     pub reason: String,
     pub hint: Option<String>,
+    /// The minor of the glibc 2.x that would do.
+    pub wanted_floor: Option<u32>,
 }
 
 /// Faults and notes as they are found.
@@ -134,12 +136,12 @@ impl Docket {
     }
 
     fn push(&mut self, code: Code, member: Option<String>, reason: String) -> &mut Fault {
-        self.faults.push(Fault { code, member, reason, hint: None });
+        self.faults.push(Fault { code, member, reason, hint: None, wanted_floor: None });
         self.faults.last_mut().expect("a fault was just added")
     }
 
     /// The one error that says every fault, or None without any. Its code is the gravest fault's.
-    pub fn error(&self) -> Option<Error> {
+    pub fn error(&self, target: &Target) -> Option<Error> {
         let gravest = self.faults.iter().min_by_key(|fault| gravity(fault.code))?;
         let mut error = match (&self.faults[..], &gravest.member) {
             ([only], Some(member)) => Error::new(only.code, format!("`{member}` {}", only.reason)),
@@ -154,8 +156,12 @@ impl Docket {
                 },
             ),
         };
-        let mut hints: Vec<&String> = self.faults.iter().filter_map(|fault| fault.hint.as_ref()).collect();
-        hints.dedup();
+        // One floor is enough for every file that wants a higher one.
+        if let Some(minor) = self.faults.iter().filter_map(|fault| fault.wanted_floor).max() {
+            let raised = Target { libc: Libc::Gnu { minor }, ..*target };
+            error = error.hint(format!("ask for a higher floor: `--target {raised}`"));
+        }
+        let hints: Vec<&String> = self.faults.iter().filter_map(|fault| fault.hint.as_ref()).collect();
         for (position, hint) in hints.iter().enumerate() {
             if !hints[..position].contains(hint) {
                 error = error.hint(hint.as_str());
@@ -168,6 +174,11 @@ impl Docket {
 impl Fault {
     pub fn hint(&mut self, hint: impl Into<String>) {
         self.hint = Some(hint.into());
+    }
+
+    /// The fault would be none at the floor 2.`minor`.
+    pub fn wants_floor(&mut self, minor: u32) {
+        self.wanted_floor = Some(minor);
     }
 }
 

@@ -139,3 +139,28 @@ fn static_programs_need_nothing() {
     assert_eq!(trial.tag(), "py3-none-manylinux_2_17_aarch64.manylinux2014_aarch64");
     assert_eq!(trial.judge().unwrap().files[0].kind, FileKind::Program);
 }
+
+#[test]
+fn one_floor_is_hinted_for_all_files() {
+    let newer = |version| extension().need("libm.so.6").import_of("exp", "libm.so.6", version);
+    let error = Trial::with_extension(newer("GLIBC_2.29"))
+        .file("pkg-1.data/platlib/pkg/_x.cpython-311-aarch64-linux-gnu.so", newer("GLIBC_2.31"))
+        .refused(Code::TooNewSymbol);
+    assert_eq!(error.causes().len(), 2);
+    assert_eq!(error.hints(), ["ask for a higher floor: `--target aarch64-linux-gnu.2.31`"]);
+}
+
+#[test]
+fn an_executable_stack_is_refused_and_small_pages_noted() {
+    let stack = Sample { executable_stack: true, ..extension() };
+    Trial::with_extension(stack).refused_with(Code::BadExtension, &["executable stack", "2.41"]);
+    let small = Sample { page_alignment: 4096, ..extension() };
+    Trial::with_extension(small).noted("pages of 64 KiB");
+}
+
+#[test]
+fn native_files_do_not_lie_in_purelib() {
+    Trial::new("cp311-cp311-linux_aarch64")
+        .file("pkg-1.data/purelib/pkg/_x.cpython-311-aarch64-linux-gnu.so", extension())
+        .refused_with(Code::BadWheel, &["purelib"]);
+}
