@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::compression::{Format, HEAD};
 use super::refusal::{broken, hostile, hostile_archive, within};
-use super::tree::Links;
+use super::tree::Layout;
 use super::unpack::{Opened, Unpacked, unpack_tar};
 use super::{Limits, read_error};
 use crate::report::{Error, Result};
@@ -56,7 +56,7 @@ fn unpack_file(file: &mut File, length: u64, into: &Path, limits: &Limits) -> Re
         .ok_or_else(|| broken(format!("the member `{}` is packed in no known way", data.name)))?;
     seek(file, data.start)?;
     let reader = BufReader::with_capacity(64 * 1024, file.take(data.size));
-    unpack_tar(Opened { file: reader, size: data.size, format }, Links::WithinRoot, limits, into)
+    unpack_tar(Opened { file: reader, size: data.size, format }, Layout::Root, limits, into)
 }
 
 fn seek(file: &mut File, to: u64) -> Result<()> {

@@ -14,13 +14,16 @@ use super::destination::{Destination, Modified};
 use super::name::{Name, Spelling};
 use super::refusal::{hostile, within};
 use super::tar_reader::{Member, MemberKind};
-use super::tree::{Kind, Links, Tree};
+use super::tree::{Kind, Layout, Tree};
 use super::{Limits, Unpacked};
 use crate::report::{Error, Result};
 
 /// Says of a path relative to the folder, `/` between components, and whether it is a folder, if it
 /// is to be read. What lies in a folder that is not, is not asked for.
 pub type Keep<'k> = dyn Fn(&str, bool) -> bool + 'k;
+
+/// Stands for the folder's own name where that does not matter: a link must not leave the folder.
+const ANY_TOP: &str = "source/";
 
 /// A sha256 over the files and links of `folder` that `keep` accepts: their paths in byte order,
 /// their executable bit and their contents. Dates, owners and empty folders have no part in it.
@@ -29,7 +32,7 @@ pub type Keep<'k> = dyn Fn(&str, bool) -> bool + 'k;
 /// As [`super::unpack`] for the same tree in an archive.
 pub fn digest_folder(folder: &Path, limits: &Limits, keep: &Keep<'_>) -> Result<[u8; 32]> {
     let mut hasher = TreeHasher::default();
-    each(folder, "", limits, keep, &mut |member| hasher.add(member))?;
+    each(folder, ANY_TOP, limits, keep, &mut |member| hasher.add(member))?;
     Ok(hasher.finish())
 }
 
@@ -97,7 +100,7 @@ fn walk<'l>(
         let name = Name::read(below, Spelling::Exact, limits)?;
         Ok(name.map(|name| name.path).unwrap_or_default())
     };
-    let mut tree = Tree::new(limits);
+    let mut tree = Tree::new(Layout::Project, limits);
     // The folder itself may be given by a link; nothing below is followed.
     let mut walker =
         WalkDir::new(folder).min_depth(1).follow_root_links(true).sort_by_file_name().into_iter();
@@ -141,9 +144,7 @@ fn walk<'l>(
             return Err(hostile(&path, "is neither file, folder nor link"));
         }
     }
-    // With a prefix the folder itself is the first component; without, links lie at the top.
-    let links = if prefix.is_empty() { Links::WithinRoot } else { Links::WithinTopFolder };
-    tree.check_links(links)?;
+    tree.check_links()?;
     Ok(tree)
 }
 
@@ -166,13 +167,14 @@ impl TreeHasher {
     }
 
     fn add(&mut self, member: Member<'_>) -> Result<()> {
+        let path = member.path.strip_prefix(ANY_TOP).unwrap_or(member.path);
         match member.kind {
             MemberKind::File { size, executable } => {
-                self.start(if executable { b'x' } else { b'f' }, member.path, size);
+                self.start(if executable { b'x' } else { b'f' }, path, size);
                 let mut hashing = Hashing { data: &mut member.data.take(size), hasher: &mut self.0 };
                 io::copy(&mut hashing, &mut io::sink()).map_err(super::read_error)?;
             }
-            MemberKind::SymbolicLink { target } => self.link(member.path, target),
+            MemberKind::SymbolicLink { target } => self.link(path, target),
             MemberKind::Folder | MemberKind::SameAs { .. } => {}
         }
         Ok(())

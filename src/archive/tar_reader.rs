@@ -11,7 +11,7 @@ use super::destination::Modified;
 use super::name::{Name, Spelling};
 use super::pax::Pax;
 use super::refusal::{broken, hostile, hostile_archive};
-use super::tree::{Kind, Links, Tree};
+use super::tree::{Kind, Layout, Tree};
 use super::{Limits, read_error};
 use crate::report::Result;
 
@@ -52,12 +52,12 @@ pub(super) enum MemberKind<'a> {
 pub(super) fn walk<'l>(
     reader: impl Read,
     compressed: u64,
-    links: Links,
+    layout: Layout,
     limits: &'l Limits,
     visit: &mut dyn FnMut(Member<'_>) -> Result<ControlFlow<()>>,
 ) -> Result<Tree<'l>> {
     let mut archive = tar::Archive::new(Bounded::new(reader, compressed, limits));
-    let mut tree = Tree::new(limits);
+    let mut tree = Tree::new(layout, limits);
     let mut pending = Pending::default();
     for entry in archive.entries().map_err(read_error)?.raw(true) {
         let mut entry = entry.map_err(read_error)?;
@@ -77,7 +77,7 @@ pub(super) fn walk<'l>(
         return Err(broken("the archive is cut short: its end mark is missing"));
     }
     only_zeros(&mut rest).map_err(read_error)?;
-    tree.check_links(links)?;
+    tree.check_links()?;
     Ok(tree)
 }
 

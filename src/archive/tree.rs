@@ -17,14 +17,15 @@ const LONGEST_CHAIN: u32 = 40;
 /// Components looked at while following all links of an archive: more is an attempt to keep us busy.
 const MOST_STEPS: u64 = 4_000_000;
 
-/// What symbolic links may do.
+/// What an archive's tree is made for, which decides what links and names it may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Links {
-    /// They must stay within the top-level folder they lie in; absolute ones lead out.
-    WithinTopFolder,
-    /// They must stay within the archive's root, and an absolute one starts at that root (a Debian
-    /// package is laid out for `/`).
-    WithinRoot,
+pub(super) enum Layout {
+    /// One folder that must mean the same anywhere. Links stay within the top-level folder they lie
+    /// in, absolute ones lead out, and no two names may be one file on some file system.
+    Project,
+    /// A root of a Linux system, as a Debian package has it. Links stay within the archive's root,
+    /// where absolute ones start, and names may differ by case (the kernel's headers do).
+    Root,
 }
 
 /// What a name in the tree stands for.
@@ -44,6 +45,7 @@ struct Node {
 
 /// Every name of an archive.
 pub(super) struct Tree<'l> {
+    layout: Layout,
     nodes: HashMap<String, Node>,
     links: Vec<String>,
     limits: &'l Limits,
@@ -52,8 +54,8 @@ pub(super) struct Tree<'l> {
 }
 
 impl<'l> Tree<'l> {
-    pub fn new(limits: &'l Limits) -> Self {
-        Self { nodes: HashMap::new(), links: Vec::new(), limits, entries: 0, bytes: 0 }
+    pub fn new(layout: Layout, limits: &'l Limits) -> Self {
+        Self { layout, nodes: HashMap::new(), links: Vec::new(), limits, entries: 0, bytes: 0 }
     }
 
     /// What the archive may hold.
@@ -91,7 +93,7 @@ impl<'l> Tree<'l> {
     fn add_parents(&mut self, path: &str) -> Result<()> {
         for (at, _) in path.match_indices('/') {
             let parent = &path[..at];
-            match self.nodes.get(&collision_key(parent)) {
+            match self.nodes.get(&self.key(parent)) {
                 None => {
                     self.insert(parent, Kind::Folder, false)?;
                 }
@@ -112,7 +114,8 @@ impl<'l> Tree<'l> {
     }
 
     fn insert(&mut self, path: &str, kind: Kind, explicit: bool) -> Result<bool> {
-        if let Some(node) = self.nodes.get_mut(&collision_key(path)) {
+        let key = self.key(path);
+        if let Some(node) = self.nodes.get_mut(&key) {
             if node.path != path {
                 return Err(collides(path, &node.path));
             }
@@ -131,13 +134,20 @@ impl<'l> Tree<'l> {
                 format_args!("is one more than the {limit} files and folders allowed"),
             ));
         }
-        self.nodes.insert(collision_key(path), Node { path: path.to_owned(), kind, explicit });
+        self.nodes.insert(key, Node { path: path.to_owned(), kind, explicit });
         Ok(true)
+    }
+
+    fn key(&self, path: &str) -> String {
+        match self.layout {
+            Layout::Project => collision_key(path),
+            Layout::Root => path.to_owned(),
+        }
     }
 
     /// What stands at exactly `path`.
     pub fn get(&self, path: &str) -> Option<&Kind> {
-        self.nodes.get(&collision_key(path)).filter(|node| node.path == path).map(|node| &node.kind)
+        self.nodes.get(&self.key(path)).filter(|node| node.path == path).map(|node| &node.kind)
     }
 
     /// Files, links and folders, also those that are only a parent.
@@ -165,18 +175,18 @@ impl<'l> Tree<'l> {
     /// Follows every link, through other links too, and refuses one that leads out.
     ///
     /// To be called when all entries are known and before any link is created.
-    pub fn check_links(&self, links: Links) -> Result<()> {
+    pub fn check_links(&self) -> Result<()> {
         let mut steps = 0;
         for path in &self.links {
-            self.follow(path, links, &mut steps)?;
+            self.follow(path, &mut steps)?;
         }
         Ok(())
     }
 
-    fn follow(&self, link: &str, links: Links, steps: &mut u64) -> Result<()> {
-        let floor = match links {
-            Links::WithinTopFolder => 1,
-            Links::WithinRoot => 0,
+    fn follow(&self, link: &str, steps: &mut u64) -> Result<()> {
+        let floor = match self.layout {
+            Layout::Project => 1,
+            Layout::Root => 0,
         };
         let leads_out = || hostile(link, "is a link that leads out of the archive's folder");
         let Some(Kind::Link { target }) = self.get(link) else {
@@ -192,7 +202,7 @@ impl<'l> Tree<'l> {
         let mut target = target.as_str();
         loop {
             if target.starts_with('/') {
-                if links != Links::WithinRoot {
+                if self.layout != Layout::Root {
                     return Err(leads_out());
                 }
                 at.clear();
@@ -212,7 +222,7 @@ impl<'l> Tree<'l> {
                     }
                     _ => {
                         at.push(component);
-                        if let Some(node) = self.nodes.get(&collision_key(&at.join("/")))
+                        if let Some(node) = self.nodes.get(&self.key(&at.join("/")))
                             && let Kind::Link { target } = &node.kind
                         {
                             at.pop();

@@ -10,7 +10,7 @@ use super::compression::{Format, HEAD, decode};
 use super::destination::Destination;
 use super::refusal::{broken, within};
 use super::tar_reader::{Member, MemberKind, walk};
-use super::tree::{Links, Tree};
+use super::tree::{Layout, Tree};
 use super::{Limits, ZipReader, read_error};
 use crate::report::{Error, Result};
 
@@ -69,7 +69,7 @@ pub fn unpack(archive: &Path, into: &Path, limits: &Limits) -> Result<Unpacked> 
     match opened.format {
         Format::Zip => ZipReader::open(archive, limits)?.unpack(into),
         Format::Ar => Err(broken("the file is an ar archive, neither tar nor zip")),
-        Format::Tar(_) => unpack_tar(opened, Links::WithinTopFolder, limits, into),
+        Format::Tar(_) => unpack_tar(opened, Layout::Project, limits, into),
     }
     .map_err(within(archive))
 }
@@ -145,7 +145,7 @@ fn each(archive: &Path, limits: &Limits, visit: &mut Visit<'_>) -> Result<()> {
         Format::Ar => Err(broken("the file is an ar archive, neither tar nor zip")),
         Format::Tar(compression) => {
             let reader = decode(opened.file, compression).map_err(read_error)?;
-            walk(reader, opened.size, Links::WithinTopFolder, limits, visit).map(drop)
+            walk(reader, opened.size, Layout::Project, limits, visit).map(drop)
         }
     }
     .map_err(within(archive))
@@ -178,7 +178,7 @@ fn open(archive: &Path) -> Result<Opened<BufReader<File>>> {
 
 pub(super) fn unpack_tar(
     opened: Opened<impl std::io::BufRead>,
-    links: Links,
+    layout: Layout,
     limits: &Limits,
     into: &Path,
 ) -> Result<Unpacked> {
@@ -187,15 +187,15 @@ pub(super) fn unpack_tar(
     };
     let reader = decode(opened.file, compression).map_err(read_error)?;
     let mut destination = Destination::open(into)?;
-    let tree = walk(reader, opened.size, links, limits, &mut |member| {
-        write(&mut destination, member, links)?;
+    let tree = walk(reader, opened.size, layout, limits, &mut |member| {
+        write(&mut destination, member, layout)?;
         Ok(ControlFlow::Continue(()))
     })?;
     destination.finish(tree.folders())?;
     Ok(Unpacked::of(&tree))
 }
 
-fn write(destination: &mut Destination, member: Member<'_>, links: Links) -> Result<()> {
+fn write(destination: &mut Destination, member: Member<'_>, layout: Layout) -> Result<()> {
     let Member { path, kind, modified, data } = member;
     match kind {
         MemberKind::Folder => destination.folder(path, Some(modified)),
@@ -204,7 +204,7 @@ fn write(destination: &mut Destination, member: Member<'_>, links: Links) -> Res
         MemberKind::SymbolicLink { target } => {
             let target = match target.strip_prefix('/') {
                 // The package's root is the folder it is unpacked into.
-                Some(below) if links == Links::WithinRoot => {
+                Some(below) if layout == Layout::Root => {
                     "../".repeat(path.matches('/').count()) + below.trim_start_matches('/')
                 }
                 _ => target.to_owned(),

@@ -9,7 +9,7 @@ use super::compression::is_bomb;
 use super::destination::Modified;
 use super::name::{Name, Spelling};
 use super::refusal::{broken, hostile, hostile_archive};
-use super::tree::{Kind, Tree};
+use super::tree::{Kind, Layout, Tree};
 use super::zip_end::find_directory;
 use super::zip_source::{Fields, Source};
 use super::zip_writer::DosTime;
@@ -77,7 +77,7 @@ pub(super) fn read<'l>(source: &Source, limits: &'l Limits) -> Result<(Vec<ZipEn
     }
     let bytes = source.exactly(directory.start, size)?;
     let mut rest = Fields(&bytes);
-    let mut tree = Tree::new(limits);
+    let mut tree = Tree::new(Layout::Project, limits);
     let mut entries = Vec::new();
     let mut spans = Vec::new();
     for _ in 0..directory.count {

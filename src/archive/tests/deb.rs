@@ -36,7 +36,6 @@ fn assert_fails(bytes: &[u8], code: Code, words: &[&str]) {
 
 #[test]
 fn files_are_unpacked_as_below_the_root() {
-    let sandbox = Sandbox::new();
     let data = [
         folder("./"),
         folder("./usr/"),
@@ -56,7 +55,6 @@ fn files_are_unpacked_as_below_the_root() {
         let link = std::fs::read_link(sandbox.inside().join("usr/lib/absolute.so")).unwrap();
         assert_eq!(link, Path::new("../../usr/lib/libz.so.1"));
     }
-    drop(sandbox);
 }
 
 #[test]
@@ -75,6 +73,15 @@ fn links_that_lead_out_are_refused() {
         &["through the link"],
     );
     assert_fails(&deb(&gzip(&tar(&[entry(b'3', b"dev/null", b"", b"")]))), hostile, &["device"]);
+}
+
+#[test]
+fn names_may_differ_by_case_and_not_be_the_same() {
+    let sandbox = Sandbox::new();
+    run(&sandbox, &deb(&gzip(&tar(&[file("usr/xt_MARK.h", b"1"), file("usr/xt_mark.h", b"2")])))).unwrap();
+    assert_eq!(std::fs::read(sandbox.inside().join("usr/xt_MARK.h")).unwrap(), b"1");
+    let twice = deb(&gzip(&tar(&[file("usr/a", b"1"), file("usr/a", b"2")])));
+    assert_fails(&twice, Code::HostileArchive, &["twice"]);
 }
 
 #[test]
