@@ -1,0 +1,203 @@
+//! What a build is asked to do.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use crate::backend::ConfigSettings;
+use crate::cache::{Digest, KeyParts};
+use crate::metadata::normalize;
+use crate::process::{IsolationChoice, Limits};
+use crate::report::{Code, Error, Result};
+use crate::target::{Interpreter, Target};
+
+/// 1980-01-01 00:00 UTC, the first time a zip archive can hold.
+pub const EPOCH: u64 = 315_532_800;
+
+/// Where a source comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// A file or folder.
+    Path(PathBuf),
+    /// `NAME==VERSION` from the user's index.
+    Index { name: String, version: String },
+}
+
+impl Source {
+    /// Reads what was typed: an existing path is one, else `NAME==VERSION`.
+    pub fn parse(text: &str) -> Result<Self> {
+        let path = Path::new(text);
+        if path.exists() {
+            return Ok(Self::Path(path.to_owned()));
+        }
+        match text.split_once("==") {
+            Some((name, version)) if is_name(name.trim()) && !version.trim().is_empty() && !text.contains('/') => {
+                Ok(Self::Index { name: normalize(name.trim()), version: version.trim().to_owned() })
+            }
+            _ if is_name(text) => Err(Error::new(Code::InputNotFound, format!("no file or folder `{text}`"))
+                .hint(format!("for a package of the index name the version: `{text}==VERSION`"))),
+            _ => Err(Error::new(Code::InputNotFound, format!("no file or folder `{text}`"))),
+        }
+    }
+
+    /// As a person would call it before its metadata is known.
+    pub fn describe(&self) -> String {
+        match self {
+            Self::Path(path) => path.display().to_string(),
+            Self::Index { name, version } => format!("{name} {version}"),
+        }
+    }
+}
+
+/// A project name (PEP 508): letters and digits, with `-_.` inside.
+fn is_name(text: &str) -> bool {
+    let edge = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    edge(text.chars().next())
+        && edge(text.chars().last())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+}
+
+/// `--cc`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CompilerChoice {
+    /// zig's clang and lld against the runtime kit.
+    #[default]
+    Kit,
+    /// Plain `zig cc -target …`.
+    ZigCc,
+    /// What CC and CXX say.
+    System,
+}
+
+impl CompilerChoice {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Kit => "zig",
+            Self::ZigCc => "zig-cc",
+            Self::System => "system",
+        }
+    }
+}
+
+impl FromStr for CompilerChoice {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "zig" => Ok(Self::Kit),
+            "zig-cc" => Ok(Self::ZigCc),
+            "system" => Ok(Self::System),
+            _ => Err(Error::new(Code::Usage, format!("`{text}` is no way to compile"))
+                .hint("use one of `zig`, `zig-cc`, `system`")),
+        }
+    }
+}
+
+/// What holds for every source and target of one run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub python: Option<Interpreter>,
+    pub compiler: CompilerChoice,
+    pub isolation: IsolationChoice,
+    pub limits: Limits,
+    pub jobs: usize,
+    pub config_settings: ConfigSettings,
+    /// Extra variables of the hooks.
+    pub env: BTreeMap<String, String>,
+    /// With any given, nothing is resolved.
+    pub build_deps: Vec<PathBuf>,
+    pub build_requires: Vec<String>,
+    pub build_lock: Option<PathBuf>,
+    pub upgrade: bool,
+    pub allow_pure: bool,
+    pub target_python: Option<PathBuf>,
+    pub sysroots: Vec<PathBuf>,
+    pub no_cache: bool,
+    pub keep: bool,
+    pub zig: Option<PathBuf>,
+    pub uv: Option<PathBuf>,
+    pub offline: bool,
+    pub allow_python_download: bool,
+    /// The time of everything in the wheel, seconds; part of the key.
+    pub source_date_epoch: u64,
+}
+
+impl Options {
+    /// The parts of the request key that these options decide.
+    ///
+    /// Jobs, limits, isolation and output folder are left out: they do not change the bytes.
+    pub(super) fn key_parts(&self, parts: KeyParts, target: &Target) -> Result<KeyParts> {
+        let mut parts = parts
+            .with("target", target)
+            .with("cc", self.compiler.name())
+            .with("epoch", self.source_date_epoch)
+            .with("recipe", env!("WHEELBUILD_RECIPE"));
+        if self.allow_pure {
+            parts = parts.with("allow-pure", true);
+        }
+        for (key, values) in &self.config_settings {
+            parts = parts.with(&format!("config.{key}"), values.join("\n"));
+        }
+        parts = parts.with_all("env", &self.env);
+        if !self.build_requires.is_empty() {
+            parts = parts.with("build-requires", self.build_requires.join("\n"));
+        }
+        for wheel in &self.build_deps {
+            let name = wheel.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            parts = parts.with(&format!("build-dep.{name}"), Digest::of_file(wheel)?);
+        }
+        if self.compiler == CompilerChoice::System {
+            for name in ["CC", "CXX"] {
+                parts = parts.with(&format!("env.{name}"), std::env::var(name).unwrap_or_default());
+            }
+        }
+        if let Some(folder) = &self.target_python {
+            parts = parts.with("target-python", tree_digest(folder)?);
+        }
+        for (position, folder) in self.sysroots.iter().enumerate() {
+            parts = parts.with(&format!("sysroot.{position}"), tree_digest(folder)?);
+        }
+        Ok(parts)
+    }
+}
+
+/// A digest over the names, kinds and contents of a folder given by the user.
+fn tree_digest(folder: &Path) -> Result<Digest> {
+    if !folder.is_dir() {
+        return Err(Error::new(Code::InputNotFound, format!("`{}` is no folder", folder.display())));
+    }
+    let mut text = String::new();
+    for entry in walkdir::WalkDir::new(folder).sort_by_file_name() {
+        let entry = entry.map_err(|e| {
+            Error::new(Code::Io, format!("cannot read `{}`", folder.display())).cause(e.to_string())
+        })?;
+        let name = entry.path().strip_prefix(folder).unwrap_or(entry.path()).display().to_string();
+        if entry.file_type().is_file() {
+            text.push_str(&format!("file {name} {}\n", Digest::of_file(entry.path())?));
+        } else if entry.file_type().is_symlink() {
+            let to = std::fs::read_link(entry.path()).map_err(|e| Error::io("read", entry.path(), &e))?;
+            text.push_str(&format!("link {name} {}\n", to.display()));
+        }
+    }
+    Ok(Digest::of(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources() {
+        assert_eq!(
+            Source::parse("Mark_Upsafe==3.0.3").unwrap(),
+            Source::Index { name: "mark-upsafe".into(), version: "3.0.3".into() }
+        );
+        assert_eq!(Source::parse("Cargo.toml").unwrap(), Source::Path("Cargo.toml".into()));
+        let error = Source::parse("numpy").unwrap_err();
+        assert_eq!(error.code(), Code::InputNotFound);
+        assert!(error.hints()[0].contains("numpy==VERSION"));
+        for bad in ["a/b==1", "==1", "x==", "nothere.tar.gz", "-a==1"] {
+            assert!(Source::parse(bad).is_err(), "{bad}");
+        }
+    }
+}

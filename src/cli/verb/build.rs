@@ -1,0 +1,265 @@
+//! `build`: sdists in, wheels out.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::{Duration, Instant};
+
+use crate::build::{Builder, Built, CompilerChoice, EPOCH, Options, Source};
+use crate::cache::Cache;
+use crate::cli::typed::{Build, How};
+use crate::cli::{Context, Failure, error_json, print, print_json, ready, terminal};
+use crate::config::Config;
+use crate::metadata::normalize;
+use crate::process::{Interrupt, IsolationChoice, Limits};
+use crate::report::{Code, Error, Event, Result};
+use crate::target::{Interpreter, Target};
+
+/// One wheel that was asked for, and what came of it.
+struct Row {
+    subject: String,
+    target: Target,
+    elapsed: Duration,
+    result: Result<(Built, PathBuf)>,
+}
+
+pub fn run(arguments: &Build, context: &Context) -> Result<(), Failure> {
+    let found = ready::configuration(&context.global)?;
+    let config = &found.config;
+    for file in &found.files {
+        context.report.detail(format!("configuration: {}", file.display()));
+    }
+    // Everything typed is read before any work, so that a typo costs nothing.
+    let targets: Vec<Target> =
+        ready::targets(arguments, config)?.iter().map(|text| text.parse()).collect::<Result<_>>()?;
+    let sources: Vec<Source> = arguments.sources.iter().map(|text| Source::parse(text)).collect::<Result<_>>()?;
+    let options = options(arguments, context, config)?;
+    let outdir = arguments.outdir.clone().or_else(|| config.outdir.clone()).unwrap_or_else(|| PathBuf::from("dist"));
+    let cache = Cache::open(&ready::cache_dir(&context.global, config)?)?;
+    let interrupt = Interrupt::new()?;
+    let start = Instant::now();
+    let mut rows = Vec::new();
+    for source in &sources {
+        for target in &targets {
+            let row_start = Instant::now();
+            let options = for_package(&options, source, config);
+            let builder = Builder::new(&cache, &options, &context.report, &interrupt);
+            let result = builder.build(source, target).and_then(|built| {
+                let path = built.write(&outdir)?;
+                Ok((built, path))
+            });
+            let row = Row { subject: source.describe(), target: *target, elapsed: row_start.elapsed(), result };
+            tell(&row, context)?;
+            let interrupted = matches!(&row.result, Err(error) if error.code() == Code::Interrupted);
+            rows.push(row);
+            if interrupted {
+                break;
+            }
+        }
+    }
+    finish(&rows, start.elapsed(), context)
+}
+
+/// The path goes to standard output as soon as the wheel is there; errors are shown when they come.
+fn tell(row: &Row, context: &Context) -> Result<()> {
+    match &row.result {
+        Ok((built, path)) => {
+            context.report.event(Event::Wheel {
+                name: built.entry.name.clone(),
+                version: built.entry.version.clone(),
+                tag: built.entry.tag.clone(),
+                file: path.display().to_string(),
+                size: built.entry.size,
+                sha256: built.entry.wheel.to_string(),
+                cached: built.cached,
+                elapsed: row.elapsed,
+            });
+            for note in &built.entry.notes {
+                context.report.detail(format!("{}: {note}", built.entry.file));
+            }
+            if context.global.json { Ok(()) } else { print(&path.display().to_string()) }
+        }
+        Err(error) => {
+            context.terminal.error(error);
+            Ok(())
+        }
+    }
+}
+
+fn finish(rows: &[Row], elapsed: Duration, context: &Context) -> Result<(), Failure> {
+    if context.global.json {
+        print_json(&serde_json::json!({
+            "version": 1,
+            "wheels": rows.iter().filter_map(wheel_json).collect::<Vec<_>>(),
+            "errors": rows.iter().filter_map(|row| row.result.as_ref().err().map(|error| {
+                let mut value = error_json(error);
+                value["source"] = row.subject.clone().into();
+                value["target"] = row.target.to_string().into();
+                value
+            })).collect::<Vec<_>>(),
+        }))?;
+    }
+    table(rows, elapsed, context);
+    // The first failure decides the exit code.
+    match rows.iter().find_map(|row| row.result.as_ref().err()) {
+        Some(error) => Err(Failure::Shown(error.code().exit())),
+        None => Ok(()),
+    }
+}
+
+fn wheel_json(row: &Row) -> Option<serde_json::Value> {
+    let (built, path) = row.result.as_ref().ok()?;
+    Some(serde_json::json!({
+        "path": path,
+        "name": built.entry.name,
+        "version": built.entry.version,
+        "tag": built.entry.tag,
+        "target": row.target,
+        "sha256": built.entry.wheel,
+        "size": built.entry.size,
+        "cached": built.cached,
+        "notes": built.entry.notes,
+    }))
+}
+
+/// The closing table: wheels, then failures, then totals.
+fn table(rows: &[Row], elapsed: Duration, context: &Context) {
+    let mut lines = vec![["wheel", "size", "sha256", "", "time"].map(str::to_owned).to_vec()];
+    let (mut built, mut cached, mut failed) = (0, 0, 0);
+    for row in rows {
+        if let Ok((wheel, _)) = &row.result {
+            if wheel.cached { cached += 1 } else { built += 1 }
+            lines.push(vec![
+                wheel.entry.file.clone(),
+                terminal::size(wheel.entry.size),
+                wheel.entry.wheel.to_string(),
+                if wheel.cached { "cached" } else { "built" }.to_owned(),
+                terminal::seconds(row.elapsed),
+            ]);
+        }
+    }
+    for row in rows {
+        if let Err(error) = &row.result {
+            failed += 1;
+            lines.push(vec![
+                format!("{} for {}", row.subject, row.target),
+                String::new(),
+                format!("{}: {}", error.code(), error.code().title()),
+                "failed".to_owned(),
+                terminal::seconds(row.elapsed),
+            ]);
+        }
+    }
+    for line in terminal::table(&lines) {
+        context.report.info(line);
+    }
+    let total = built + cached + failed;
+    context.report.info(format!(
+        "{total} in {}: {built} built, {cached} cached ({} %), {failed} failed",
+        terminal::seconds(elapsed),
+        cached * 100 / total.max(1),
+    ));
+}
+
+/// What the package's own table in the configuration adds.
+fn for_package(options: &Options, source: &Source, config: &Config) -> Options {
+    let mut options = options.clone();
+    let name = match source {
+        Source::Index { name, .. } => name.clone(),
+        // An sdist's file name begins with the project's name (PEP 625).
+        Source::Path(path) => {
+            let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            normalize(file.rsplit_once('-').map_or(&*file, |(name, _)| name))
+        }
+    };
+    let Some((_, package)) = config.packages.iter().find(|(key, _)| normalize(key) == name) else {
+        return options;
+    };
+    for (key, values) in &package.config_settings {
+        options.config_settings.entry(key.clone()).or_insert_with(|| values.values());
+    }
+    for (key, value) in &package.env {
+        options.env.insert(key.clone(), value.clone());
+    }
+    options.build_requires.extend(package.build_requires.iter().cloned());
+    options.allow_pure |= package.allow_pure.unwrap_or(false);
+    options
+}
+
+fn options(arguments: &Build, context: &Context, config: &Config) -> Result<Options> {
+    let how = &arguments.how;
+    let mut settings = std::collections::BTreeMap::<String, Vec<String>>::new();
+    for text in &arguments.config_setting {
+        let (key, value) = ready::setting(text)?;
+        settings.entry(key).or_default().push(value);
+    }
+    Ok(Options {
+        config_settings: settings,
+        build_deps: arguments.build_dep.clone(),
+        build_requires: arguments.build_requires.clone(),
+        build_lock: arguments.build_lock.clone().or_else(|| config.build_lock.clone()),
+        upgrade: arguments.upgrade,
+        allow_pure: arguments.allow_pure,
+        target_python: arguments.target_python.clone(),
+        sysroots: arguments.sysroot.clone(),
+        no_cache: arguments.no_cache || config.no_cache.unwrap_or(false),
+        keep: arguments.keep,
+        allow_python_download: arguments.allow_python_download,
+        ..how_options(how, context, config)?
+    })
+}
+
+/// The options that `build` and `verify` share; the rest is as if nothing were asked.
+pub fn how_options(how: &How, context: &Context, config: &Config) -> Result<Options> {
+    let python = how.python.as_ref().or(config.python.as_ref());
+    let mut limits = Limits::default();
+    if let Some(text) = how.memory.as_ref().or(config.memory.as_ref()) {
+        limits.memory = ready::size("--memory", text)?;
+    }
+    if let Some(processes) = how.processes.or(config.processes) {
+        limits.processes = processes;
+    }
+    if let Some(text) = how.disk.as_ref().or(config.disk.as_ref()) {
+        limits.disk = ready::size("--disk", text)?;
+    }
+    if let Some(time) = ready::timeout(how, config) {
+        limits.time = time;
+    }
+    Ok(Options {
+        python: python.map(|text| Interpreter::from_str(text)).transpose()?,
+        compiler: choice(how.cc.as_ref(), config.cc.as_ref(), CompilerChoice::default())?,
+        isolation: choice(how.isolation.as_ref(), config.isolation.as_ref(), IsolationChoice::Auto)?,
+        limits,
+        jobs: ready::jobs(how, config),
+        config_settings: std::collections::BTreeMap::new(),
+        env: std::collections::BTreeMap::new(),
+        build_deps: Vec::new(),
+        build_requires: Vec::new(),
+        build_lock: None,
+        upgrade: false,
+        allow_pure: false,
+        target_python: None,
+        sysroots: Vec::new(),
+        no_cache: false,
+        keep: false,
+        zig: how.zig.clone().or_else(|| config.zig.clone()),
+        uv: how.uv.clone().or_else(|| config.uv.clone()),
+        offline: context.global.offline || config.offline.unwrap_or(false),
+        allow_python_download: false,
+        source_date_epoch: source_date_epoch()?,
+    })
+}
+
+fn choice<T: FromStr<Err = Error>>(typed: Option<&String>, configured: Option<&String>, default: T) -> Result<T> {
+    typed.or(configured).map_or(Ok(default), |text| text.parse())
+}
+
+/// SOURCE_DATE_EPOCH (reproducible-builds.org), not before what a zip archive can hold.
+fn source_date_epoch() -> Result<u64> {
+    match std::env::var("SOURCE_DATE_EPOCH") {
+        Err(_) => Ok(EPOCH),
+        Ok(text) => text.trim().parse::<u64>().map(|epoch| epoch.max(EPOCH)).map_err(|_| {
+            Error::new(Code::Config, format!("SOURCE_DATE_EPOCH is no number of seconds: `{text}`"))
+                .hint("unset it, or set it to the output of `date +%s`")
+        }),
+    }
+}
