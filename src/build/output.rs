@@ -1,0 +1,61 @@
+//! A finished build, and writing it where the user wants it.
+
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::cache::ResultEntry;
+use crate::report::{Error, Result};
+use crate::wheel::Provenance;
+
+/// A wheel that is proven, in memory.
+#[derive(Debug)]
+pub struct Built {
+    pub entry: ResultEntry,
+    /// True when nothing was built for it.
+    pub cached: bool,
+    pub(super) wheel: Vec<u8>,
+    pub(super) provenance: Vec<u8>,
+}
+
+impl Built {
+    /// The wheel's bytes.
+    pub fn wheel(&self) -> &[u8] {
+        &self.wheel
+    }
+
+    /// The provenance document's bytes (in-toto statement, JSON).
+    pub fn provenance(&self) -> &[u8] {
+        &self.provenance
+    }
+
+    /// Writes the wheel and its provenance into `folder`, which is made if absent, and gives the
+    /// path of the wheel. Each appears whole or not at all, the wheel last.
+    pub fn write(&self, folder: &Path) -> Result<PathBuf> {
+        fs::create_dir_all(folder).map_err(|e| {
+            Error::io("make the output folder", folder, &e).hint("name another with `-o DIR`")
+        })?;
+        let path = folder.join(&self.entry.file);
+        place(folder, &folder.join(Provenance::file_name(&self.entry.file)), &self.provenance)?;
+        place(folder, &path, &self.wheel)?;
+        Ok(path)
+    }
+}
+
+fn place(folder: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    // The same file already: nothing to write, and its time stays for tools that look at it.
+    if fs::read(path).is_ok_and(|there| there == bytes) {
+        return Ok(());
+    }
+    let fail = |e: &std::io::Error| Error::io("write", path, e);
+    let mut file = tempfile::Builder::new()
+        .prefix(".wheelbuild-")
+        .permissions(fs::Permissions::from_mode(0o644))
+        .tempfile_in(folder)
+        .map_err(|e| fail(&e))?;
+    file.write_all(bytes).map_err(|e| fail(&e))?;
+    file.as_file().sync_all().map_err(|e| fail(&e))?;
+    file.persist(path).map_err(|e| fail(&e.error))?;
+    Ok(())
+}
