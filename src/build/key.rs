@@ -1,0 +1,38 @@
+//! The two keys: everything that can change the bytes (ARCHITECTURE.md, decision 7).
+
+use super::options::{CompilerChoice, Options};
+use super::requirements::Requirements;
+use crate::cache::{Digest, KeyParts};
+use crate::python::BuildPython;
+use crate::report::Result;
+use crate::sdist::Sdist;
+use crate::target::Target;
+use crate::toolchain::Pin;
+
+/// What is asked, known without a resolver.
+pub(super) fn request(options: &Options, sdist: &Sdist, python: &BuildPython, target: &Target) -> Result<KeyParts> {
+    let mut parts = KeyParts::new()
+        .with("sdist", sdist.sha256())
+        .with("python", python.version)
+        .with("interpreter", &python.identity);
+    if options.compiler != CompilerChoice::System {
+        parts = match &options.zig {
+            Some(path) => parts.with("zig", Digest::of_file(path)?),
+            None => parts.with("zig", &Pin::named("zig")?.version),
+        };
+    }
+    if options.build_deps.is_empty() {
+        parts = parts.with("uv", &Pin::named("uv")?.version);
+    }
+    if let Some(lock) = options.build_lock.as_ref().filter(|path| path.is_file()) {
+        parts = parts.with("build-lock", Digest::of_file(lock)?);
+    }
+    options.key_parts(parts, target)
+}
+
+/// What is asked and what it is built with.
+pub(super) fn result(request: &KeyParts, requirements: &Requirements) -> KeyParts {
+    requirements.installed().fold(request.clone(), |parts, pinned| {
+        parts.with(&format!("requirement.{}", pinned.name), format!("{} {}", pinned.version, pinned.sha256))
+    })
+}

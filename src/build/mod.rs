@@ -1,0 +1,198 @@
+//! One sdist to one wheel.
+//!
+//! [`Builder::build`] is the whole pipeline, top to bottom; the files beside it are its steps.
+
+mod compilers;
+mod failure;
+mod fetch;
+mod hooks;
+mod judgement;
+mod key;
+mod layout;
+mod options;
+mod output;
+mod requirements;
+
+use std::path::PathBuf;
+
+use crate::cache::{Cache, KeyParts};
+use crate::index::Index;
+use crate::process::{self, Interrupt, Isolation};
+use crate::python::{self, BuildPython};
+use crate::report::{Code, Error, Report, Result};
+use crate::sdist::Sdist;
+use crate::target::Target;
+use crate::toolchain::{Tools, Zig};
+
+pub use options::{CompilerChoice, EPOCH, Options, Source};
+pub use output::Built;
+
+/// Builds wheels with one set of options.
+pub struct Builder<'a> {
+    cache: &'a Cache,
+    options: &'a Options,
+    report: &'a Report,
+    interrupt: &'a Interrupt,
+    index: Index,
+    /// Requirements that are being built for their dependents, outermost first; guards against circles.
+    ancestors: Vec<String>,
+}
+
+/// What is known before anything is unpacked.
+struct Job<'a> {
+    sdist: &'a Sdist,
+    python: &'a BuildPython,
+    target: &'a Target,
+    /// Everything of the request key.
+    request: KeyParts,
+    isolation: Isolation,
+    /// `msgpack 1.2.4`, for people.
+    subject: String,
+}
+
+impl<'a> Builder<'a> {
+    pub fn new(cache: &'a Cache, options: &'a Options, report: &'a Report, interrupt: &'a Interrupt) -> Self {
+        let index = Index::of_process(options.offline, report.clone());
+        Self { cache, options, report, interrupt, index, ancestors: Vec::new() }
+    }
+
+    /// Builds `source` for `target`, or takes it from the cache.
+    ///
+    /// # Errors
+    /// Every code of the families 01 to 07; nothing is left behind but the cache, and the build
+    /// folder when it was asked to be kept or the hooks failed.
+    pub fn build(&self, source: &Source, target: &Target) -> Result<Built> {
+        let path = self.path_of(source)?;
+        let sdist = Sdist::open(&path)?;
+        check_identity(source, &sdist)?;
+        let python = self.interpreter()?;
+        let subject = match (sdist.name(), sdist.version()) {
+            (Some(name), Some(version)) => format!("{name} {version}"),
+            _ => source.describe(),
+        };
+        let request = key::request(self.options, &sdist, &python, target)?;
+        if let Some(built) = self.cached(&request)? {
+            return Ok(built);
+        }
+        let isolation = process::choose(self.options.isolation)?;
+        if isolation != Isolation::Namespaces {
+            self.report.warn(format!(
+                "the hooks of {subject} run with isolation `{isolation}`, less than namespaces; \
+                 `wheelbuild doctor` says why"
+            ));
+        }
+        let job = Job { sdist: &sdist, python: &python, target, request, isolation, subject };
+        self.run(&job)
+    }
+
+    fn run(&self, job: &Job<'_>) -> Result<Built> {
+        let mut layout = layout::Layout::new(self.cache.scratch("build-")?, job.isolation)?;
+        let result = self.run_in(job, &layout);
+        let failed_in_hooks = result.as_ref().is_err_and(|error| error.log_path().is_some());
+        match result {
+            Err(error) if failed_in_hooks || self.options.keep => {
+                let kept = layout.keep();
+                Err(if failed_in_hooks { error.kept(kept) } else { error })
+            }
+            result => {
+                if self.options.keep {
+                    self.report.info(format!("build folder kept: {}", layout.keep().display()));
+                }
+                result
+            }
+        }
+    }
+
+    fn run_in(&self, job: &Job<'_>, layout: &layout::Layout) -> Result<Built> {
+        let tree = self.report.phase(&job.subject, "unpack", || job.sdist.unpack(&layout.source.host))?;
+        let compilers = compilers::Compilers::prepare(self, job, layout, &tree)?;
+        let mut requirements = self.requirements(job, &tree)?;
+        let outcome = self.run_hooks(job, layout, &tree, &compilers, &mut requirements)?;
+        let parts = key::result(&job.request, &requirements);
+        let built = self.report.phase(&job.subject, "judge", || {
+            self.judge_and_write(job, layout, &tree, &compilers, &requirements, outcome, parts)
+        })?;
+        self.remember(job, &requirements, &built)?;
+        Ok(built)
+    }
+
+    /// The finished wheel of an earlier build of the same request, verified.
+    fn cached(&self, request: &KeyParts) -> Result<Option<Built>> {
+        if self.options.no_cache || self.options.upgrade {
+            return Ok(None);
+        }
+        let Some(found) = self.cache.request(request.key()) else { return Ok(None) };
+        let Some(entry) = self.cache.result(found.result) else { return Ok(None) };
+        let (Some(wheel), Some(provenance)) = (self.cache.get(entry.wheel)?, self.cache.get(entry.provenance)?) else {
+            return Ok(None);
+        };
+        Ok(Some(Built { entry, cached: true, wheel, provenance }))
+    }
+
+    fn remember(&self, job: &Job<'_>, requirements: &requirements::Requirements, built: &Built) -> Result<()> {
+        self.store_lock(job, requirements)?;
+        if self.options.no_cache {
+            return Ok(());
+        }
+        // Blobs first: an entry must never name what is not there.
+        self.cache.put(&built.wheel)?;
+        self.cache.put(&built.provenance)?;
+        let key = self.cache.put_result(&built.entry)?;
+        self.cache.put_request(&job.request, key)
+    }
+
+    fn path_of(&self, source: &Source) -> Result<PathBuf> {
+        match source {
+            Source::Path(path) => Ok(path.clone()),
+            Source::Index { name, version } => fetch::sdist(self.cache, &self.index, name, version),
+        }
+    }
+
+    fn interpreter(&self) -> Result<BuildPython> {
+        let search = python::Search::from_environment(Some(self.cache.folder("interpreters")?));
+        let wanted = self.options.python.as_ref();
+        let found = python::find(wanted, &search, self.report);
+        match (found, wanted) {
+            (Err(error), Some(crate::target::Interpreter::Version(version)))
+                if error.code() == Code::InterpreterNotFound && self.options.allow_python_download =>
+            {
+                if self.options.offline {
+                    return Err(error);
+                }
+                python::download(&self.uv()?, *version, self.report)?;
+                python::find(wanted, &search, self.report)
+            }
+            (found, _) => found,
+        }
+    }
+
+    fn tools(&self) -> Tools<'_> {
+        Tools { cache: self.cache, index: &self.index, report: self.report }
+    }
+
+    fn uv(&self) -> Result<PathBuf> {
+        self.tools().uv(self.options.uv.as_deref())
+    }
+
+    fn zig(&self) -> Result<Zig> {
+        match &self.options.zig {
+            Some(path) => Zig::named(path),
+            None => {
+                let tool = self.tools().get("zig")?;
+                Zig::pinned(&tool.program, tool.version)
+            }
+        }
+    }
+}
+
+/// What was fetched as NAME==VERSION must say so itself.
+fn check_identity(source: &Source, sdist: &Sdist) -> Result<()> {
+    let Source::Index { name, version } = source else { return Ok(()) };
+    let (Some(found_name), Some(found_version)) = (sdist.name(), sdist.version()) else { return Ok(()) };
+    let same_version = crate::metadata::parse_version(found_version)? == crate::metadata::parse_version(version)?;
+    if crate::metadata::normalize(found_name) == *name && same_version {
+        return Ok(());
+    }
+    Err(Error::new(Code::MetadataMismatch, format!("the sdist of {name} {version} says it is another"))
+        .cause(format!("its PKG-INFO names {found_name} {found_version}")))
+}
