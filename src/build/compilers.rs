@@ -1,0 +1,172 @@
+//! The compilers of one build: zig, the runtime kit, and the folder of drivers the hooks call.
+
+use std::path::{Path, PathBuf};
+
+use super::layout::{Layout, Place};
+use super::options::CompilerChoice;
+use super::{Builder, Job};
+use crate::cache::Digest;
+use crate::elf::SymbolTable;
+use crate::process::Mount;
+use crate::report::{Code, Error, Result};
+use crate::sdist::SourceTree;
+use crate::toolchain::driver::{self, Compiler, DriverConfig, SystemCompiler};
+use crate::toolchain::kit::{self, KitPaths};
+use crate::toolchain::Zig;
+
+/// What the drivers of one build run, and where it lies.
+pub(super) struct Compilers {
+    pub zig: Zig,
+    pub kit: KitPaths,
+    /// The program, zig and the kit, as the hooks see them.
+    program: Place,
+    zig_folder: Place,
+    kit_folder: Place,
+    config: DriverConfig,
+    /// True when the C++ runtime of the target is there.
+    pub cxx: bool,
+}
+
+impl Compilers {
+    /// Gets what is missing and writes the drivers.
+    pub fn prepare(builder: &Builder<'_>, job: &Job<'_>, layout: &Layout, tree: &SourceTree) -> Result<Self> {
+        let zig = builder.zig()?;
+        let store = builder.cache.folder("kits")?;
+        let cxx = builder.options.compiler == CompilerChoice::Kit && speaks_cxx(&tree.root);
+        let kit = kit::ensure(&zig, job.target, cxx, &store, builder.report)?;
+        let program = std::env::current_exe().map_err(|e| Error::io("find", Path::new("wheelbuild"), &e))?;
+        let program = layout.existing(&program, "wheelbuild");
+        let zig_home = zig.program.parent().unwrap_or(Path::new("/"));
+        let zig_folder = layout.existing(zig_home, "zig");
+        let kit_folder = layout.existing(&kit.root, "kit");
+        let zig_inside = zig_folder.inside.join(zig.program.file_name().unwrap_or_default());
+        let compiler = match builder.options.compiler {
+            CompilerChoice::Kit => Compiler::Kit { zig: zig_inside.clone(), kit: kit_folder.inside.clone() },
+            CompilerChoice::ZigCc => Compiler::ZigCc { zig: zig_inside.clone() },
+            CompilerChoice::System => Compiler::System(system_compiler()?),
+        };
+        let mut config = DriverConfig::new(*job.target, compiler);
+        config.build_compiler = Compiler::ZigCc { zig: zig_inside };
+        config.bin = layout.bin.inside.clone();
+        config.log = Some(layout.log.inside.clone());
+        config.zig_cache = Some(layout.tmp().join("zig-cache"));
+        config.source_date_epoch = Some(builder.options.source_date_epoch);
+        config.sysroots = (builder.options.sysroots.iter().enumerate())
+            .map(|(number, folder)| Ok(sysroot(layout, number, folder)?.inside))
+            .collect::<Result<_>>()?;
+        let source = layout.source.join(tree.root.strip_prefix(&layout.source.host).unwrap_or(Path::new("")));
+        config.source = Some(source.inside.clone());
+        config.prefix_maps = prefix_maps(layout, &source, &[&zig_folder, &kit_folder]);
+        config.hide = vec![job.python.prefix.clone()];
+        config.keep = vec![layout.view.inside.clone()];
+        driver::install(&layout.bin.host, &program.inside, &config)?;
+        Ok(Self { zig, kit, program, zig_folder, kit_folder, config, cxx })
+    }
+
+    /// Adds the C++ runtime to the kit.
+    pub fn add_cxx(&mut self, builder: &Builder<'_>, job: &Job<'_>) -> Result<()> {
+        kit::ensure(&self.zig, job.target, true, &builder.cache.folder("kits")?, builder.report)?;
+        self.cxx = true;
+        Ok(())
+    }
+
+    /// What the hooks must see.
+    pub fn mounts(&self, builder: &Builder<'_>, layout: &Layout) -> Result<Vec<Mount>> {
+        let mut mounts = vec![self.program.mount(), self.zig_folder.mount(), self.kit_folder.mount()];
+        for (number, folder) in builder.options.sysroots.iter().enumerate() {
+            mounts.push(sysroot(layout, number, folder)?.mount());
+        }
+        if let Compiler::System(system) = &self.config.compiler {
+            // The user's compiler is visible where it lies, with the folder it came in.
+            for program in [system.cc.first(), system.cxx.first()].into_iter().flatten() {
+                mounts.extend(home_of(Path::new(program)));
+            }
+        }
+        Ok(mounts)
+    }
+
+    /// What the target's C library provides at the asked floor.
+    pub fn libc_symbols(&self, job: &Job<'_>) -> Result<SymbolTable> {
+        kit::libc_symbols(&self.kit, job.target)
+    }
+
+    /// The digest of the kit's recipe and zig, for the record.
+    pub fn kit_key(&self) -> Digest {
+        kit::key(&self.zig)
+    }
+}
+
+/// Paths that compilers write into their output, and what they become: the source is `.`, all else
+/// has its fixed name.
+fn prefix_maps(layout: &Layout, source: &Place, others: &[&Place]) -> Vec<(String, String)> {
+    let mut maps = vec![(source.inside.display().to_string(), ".".to_owned())];
+    let fixed = [&layout.source, &layout.bin, &layout.support, &layout.view].into_iter().chain(others.iter().copied());
+    for place in fixed {
+        maps.push((place.inside.display().to_string(), place.fixed.display().to_string()));
+    }
+    maps.push((layout.tmp().display().to_string(), "/tmp".to_owned()));
+    maps
+}
+
+fn sysroot(layout: &Layout, number: usize, folder: &Path) -> Result<Place> {
+    let real = std::fs::canonicalize(folder).map_err(|e| {
+        Error::new(Code::InputNotFound, format!("there is no sysroot at `{}`", folder.display())).cause(e.to_string())
+    })?;
+    Ok(layout.existing(&real, &format!("sysroot{number}")))
+}
+
+/// CC and CXX of the user's environment, split as a shell would split plain words.
+fn system_compiler() -> Result<SystemCompiler> {
+    let words = |name: &str, default: &str| -> Vec<String> {
+        let text = std::env::var(name).unwrap_or_default();
+        let text = if text.trim().is_empty() { default.to_owned() } else { text };
+        let mut words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
+        // Inside the sandbox PATH is another.
+        if let Some(found) = words.first().and_then(|first| which::which(first).ok()) {
+            words[0] = found.display().to_string();
+        }
+        words
+    };
+    SystemCompiler::detect(words("CC", "cc"), words("CXX", "c++"))
+}
+
+/// The folders to show for a program outside the system's own: the one it is in, and where a
+/// two-line script leads.
+fn home_of(program: &Path) -> Vec<Mount> {
+    let system = |path: &Path| ["/usr", "/bin", "/lib", "/sbin"].iter().any(|root| path.starts_with(root));
+    let mut mounts = Vec::new();
+    let mut see = |path: &Path| {
+        if let Some(folder) = path.parent().filter(|folder| path.is_absolute() && !system(path) && folder.is_dir()) {
+            mounts.push(Mount::here(folder));
+        }
+    };
+    see(program);
+    if let Ok(text) = std::fs::read_to_string(program) {
+        for word in text.split(|c: char| c.is_whitespace() || c == '"' || c == '\'') {
+            if word.starts_with('/') && Path::new(word).is_file() {
+                see(Path::new(word));
+            }
+        }
+    }
+    mounts
+}
+
+/// Whether a tree holds C++ sources, so that the C++ runtime is worth making beforehand. A wrong no
+/// costs a second run of the hooks, a wrong yes the making of the runtime.
+fn speaks_cxx(root: &Path) -> bool {
+    const ENDINGS: [&str; 5] = ["cpp", "cc", "cxx", "C", "pyx"];
+    let cxx = |path: &PathBuf| match path.extension().and_then(|ending| ending.to_str()) {
+        // Cython is C unless it says otherwise.
+        Some("pyx") => std::fs::read_to_string(path).is_ok_and(|text| {
+            text.lines().take(40).any(|line| line.starts_with('#') && line.contains("language") && line.contains("c++"))
+        }),
+        Some(ending) => ENDINGS.contains(&ending),
+        None => false,
+    };
+    walkdir::WalkDir::new(root)
+        .into_iter()
+        .flatten()
+        .filter(|entry| entry.file_type().is_file())
+        .map(walkdir::DirEntry::into_path)
+        .any(|path| cxx(&path))
+}

@@ -1,0 +1,69 @@
+//! From hooks that failed to an error that says why.
+
+use std::path::Path;
+
+use super::Job;
+use super::compilers::Compilers;
+use super::layout::Layout;
+use crate::report::{Code, Error};
+use crate::toolchain::diagnosis;
+use crate::toolchain::driver::Call;
+
+/// Lines of the log that an error shows when nothing better is known.
+const LAST_LINES: usize = 12;
+
+/// The exception that ended the hook.
+pub(super) struct Exception {
+    pub kind: String,
+    pub message: String,
+    /// The module that could not be imported.
+    pub module: Option<String>,
+}
+
+/// The error of hooks that ended with `exception`, or without a word.
+pub(super) fn of_hooks(
+    job: &Job<'_>,
+    layout: &Layout,
+    compilers: &Compilers,
+    calls: &[Call],
+    exception: Option<&Exception>,
+) -> Error {
+    let log = read_log(&layout.hook_log());
+    let headline = format!("building {} for {} failed", job.subject, job.target);
+    let error = match exception.and_then(|exception| exception.module.as_deref()) {
+        Some(module) => missing_module(job, module),
+        None => diagnosis::diagnose(calls, &log, &job.target.clone(), &|name| compilers.glibc_of(job, name))
+            .unwrap_or_else(|| backend_error(&log, exception))
+            .wrap(headline),
+    };
+    error.log(layout.hook_log())
+}
+
+fn missing_module(job: &Job<'_>, module: &str) -> Error {
+    let top = module.split('.').next().unwrap_or(module);
+    Error::new(
+        Code::MissingBuildRequirement,
+        format!("building {} failed: the build requirements lack the module `{module}`", job.subject),
+    )
+    .hint(format!("add what provides it: `--build-requires {top}`"))
+}
+
+fn backend_error(log: &str, exception: Option<&Exception>) -> Error {
+    let error = match exception {
+        Some(exception) if exception.message.is_empty() => {
+            Error::new(Code::Backend, format!("the backend raised `{}`", exception.kind))
+        }
+        Some(exception) => {
+            let first = exception.message.lines().next().unwrap_or_default();
+            Error::new(Code::Backend, format!("the backend raised `{}`: {first}", exception.kind))
+        }
+        None => Error::new(Code::Backend, "the backend ended without an answer"),
+    };
+    let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
+    let tail = lines.len().saturating_sub(LAST_LINES);
+    lines[tail..].iter().fold(error, |error, line| error.line(*line))
+}
+
+fn read_log(path: &Path) -> String {
+    std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+}

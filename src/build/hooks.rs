@@ -1,0 +1,192 @@
+//! Running the hooks until a wheel is there.
+
+use std::ffi::OsString;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::compilers::Compilers;
+use super::layout::{Layout, Place};
+use super::requirements::Requirements;
+use super::{Builder, Job, failure};
+use crate::backend::{self, Answer, Outcome, Paths, Subject};
+use crate::process::{self, Command, Mount, Sandbox};
+use crate::python;
+use crate::report::{Code, Error, Result};
+use crate::sdist::SourceTree;
+use crate::toolchain::driver::{self, Call};
+
+/// What the hooks left.
+pub(super) struct HookOutcome {
+    /// The raw wheel.
+    pub wheel: PathBuf,
+    /// Extensions whose build raised an error, even if the package went on.
+    pub failed_extensions: Vec<String>,
+    /// Every call of a compiler.
+    pub calls: Vec<Call>,
+    /// Paths that the build saw, and their fixed names.
+    pub places: Vec<Place>,
+}
+
+impl Builder<'_> {
+    /// Runs the hooks; again with more requirements when the backend asks for them, and again with
+    /// the C++ runtime when a link was missing it. Each run starts from a fresh source tree, so that
+    /// a first build and a repeated one do the same.
+    pub(super) fn run_hooks(
+        &self,
+        job: &Job<'_>,
+        layout: &Layout,
+        tree: &SourceTree,
+        compilers: &mut Compilers,
+        requirements: &mut Requirements,
+    ) -> Result<HookOutcome> {
+        let mut fresh = true;
+        for _ in 0..4 {
+            if !fresh {
+                renew(job, layout)?;
+            }
+            fresh = false;
+            let environment = self.environment(job, requirements)?;
+            let env = layout.existing(&environment, "env");
+            let answer = self.report.phase(&job.subject, "hooks", || {
+                self.run_once(job, layout, tree, compilers, requirements, &env)
+            })?;
+            let calls = driver::read_log(&layout.log.host)?;
+            if !compilers.cxx && calls.iter().any(Call::lacked_cxx) {
+                compilers.add_cxx(self, job)?;
+                continue;
+            }
+            let failed_extensions = answer.failed_extensions.keys().cloned().collect();
+            match answer.outcome {
+                Outcome::Requires { requires } => self.add_requirements(job, requirements, requires)?,
+                Outcome::Built { requires, wheel } => {
+                    requirements.asked = Some(requires);
+                    let places = vec![
+                        layout.source.clone(), layout.bin.clone(), layout.support.clone(), layout.view.clone(), env,
+                    ];
+                    return Ok(HookOutcome { wheel: wheel_in(layout, &wheel)?, failed_extensions, calls, places });
+                }
+                Outcome::Failed { kind, message, module } => {
+                    let exception = failure::Exception { kind, message, module };
+                    return Err(failure::of_hooks(job, layout, compilers, &calls, Some(&exception)));
+                }
+            }
+        }
+        Err(Error::new(Code::Backend, format!("the backend of {} keeps asking for other requirements", job.subject))
+            .log(layout.hook_log()))
+    }
+
+    fn run_once(
+        &self,
+        job: &Job<'_>,
+        layout: &Layout,
+        tree: &SourceTree,
+        compilers: &Compilers,
+        requirements: &Requirements,
+        env: &Place,
+    ) -> Result<Answer> {
+        let source = layout.source.join(tree.root.strip_prefix(&layout.source.host).unwrap_or(Path::new("")));
+        let paths = Paths {
+            source: source.inside.clone(),
+            out: layout.out.inside.clone(),
+            bin: layout.bin.inside.clone(),
+            support: layout.support.inside.clone(),
+            view: layout.view.inside.clone(),
+            env: env.inside.clone(),
+            home: layout.home(),
+            tmp: layout.tmp(),
+        };
+        let programs = names_in(&env.host.join("bin"));
+        let subject = Subject {
+            target: job.target,
+            python: job.python.version,
+            backend: &tree.build_system.backend,
+            programs: &programs,
+            jobs: self.options.jobs,
+            source_date_epoch: self.options.source_date_epoch,
+        };
+        let view_paths = python::ViewPaths { root: layout.view.inside.clone(), bin: layout.bin.inside.clone() };
+        let view = match &self.options.target_python {
+            Some(folder) => python::take_view(job.python, job.target, folder, &view_paths, &layout.view.host)?,
+            None => python::write_view(job.python, job.target, &view_paths, &layout.view.host)?,
+        };
+        backend::write_support(
+            &layout.support.host,
+            &paths,
+            &subject,
+            &tree.build_system.backend_path,
+            &self.options.config_settings,
+            requirements.asked.as_deref(),
+        )?;
+        let mut variables = backend::hook_environment(&paths, &subject);
+        for (name, value) in python::hook_environment(&view, &view_paths) {
+            variables.insert(name.into(), value.into());
+        }
+        for (name, value) in &self.options.env {
+            variables.insert(name.into(), value.into());
+        }
+        let mut sandbox = Sandbox::new(job.isolation);
+        sandbox.limits = self.options.limits.clone();
+        sandbox.mounts = job.python.mounts.iter().map(Mount::here).collect();
+        sandbox.mounts.extend(compilers.mounts(self, layout)?);
+        sandbox.mounts.push(env.mount());
+        sandbox.mounts.extend(layout.mounts());
+        let command = Command {
+            program: env.inside.join("bin/python"),
+            args: vec![
+                OsString::from(paths.support.join("hook.py")),
+                OsString::from(paths.support.join("spec.json")),
+            ],
+            env: variables,
+            cwd: paths.source.clone(),
+            log: layout.hook_log(),
+        };
+        let outcome = process::run(&command, &sandbox, self.interrupt)?;
+        let logged = |error: Error| error.log(layout.hook_log());
+        outcome.within(&sandbox.limits, &format!("the build of {}", job.subject)).map_err(logged)?;
+        match backend::read_answer(&layout.support.host)? {
+            Some(answer) => Ok(answer),
+            None => {
+                let calls = driver::read_log(&layout.log.host)?;
+                Err(failure::of_hooks(job, layout, compilers, &calls, None)
+                    .cause(format!("the hooks ended with {} and gave no answer", outcome.status)))
+            }
+        }
+    }
+}
+
+/// Empties what a run of the hooks wrote and unpacks the sources again.
+fn renew(job: &Job<'_>, layout: &Layout) -> Result<()> {
+    for folder in [&layout.source, &layout.out, &layout.log, &layout.support, &layout.view, &layout.home, &layout.tmp] {
+        let fail = |e: std::io::Error| Error::io("empty", &folder.host, &e);
+        fs::remove_dir_all(&folder.host).map_err(fail)?;
+        fs::create_dir(&folder.host).map_err(fail)?;
+    }
+    job.sdist.unpack(&layout.source.host)?;
+    Ok(())
+}
+
+/// The one wheel in the output folder; the hook's word for its name is not taken.
+fn wheel_in(layout: &Layout, named: &str) -> Result<PathBuf> {
+    let files = names_in(&layout.out.host);
+    let wheels: Vec<&String> = files.iter().filter(|name| name.ends_with(".whl")).collect();
+    match wheels[..] {
+        [only] => {
+            let path = layout.out.host.join(only);
+            let plain = fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file());
+            if plain { Ok(path) } else { Err(Error::new(Code::BadWheel, format!("`{only}` is no plain file"))) }
+        }
+        [] => Err(Error::new(Code::Backend, format!("the backend said it built `{named}`, but no wheel is there"))),
+        _ => Err(Error::new(Code::Backend, "the backend left more than one wheel").cause(files.join(", "))),
+    }
+}
+
+fn names_in(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}

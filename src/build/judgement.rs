@@ -1,0 +1,179 @@
+//! From the raw wheel to the proven one: judged, recorded, written canonically.
+
+use super::compilers::Compilers;
+use super::hooks::HookOutcome;
+use super::layout::Layout;
+use super::output::Built;
+use super::requirements::Requirements;
+use super::{Builder, Job};
+use crate::cache::{Digest, KeyParts, ResultEntry};
+use crate::elf::{self, Symbols};
+use crate::report::{Code, Error, Result};
+use crate::sdist::SourceTree;
+use crate::toolchain::diagnosis;
+use crate::wheel::judge::{Contents, Expectation, Verdict, judge};
+use crate::wheel::{
+    Artefact, BuildPath, BuildRecord, Library, Provenance, PythonRecord, RawWheel, Sbom, TagSet, Tool, WheelBuilder,
+    check_complete,
+};
+
+impl Builder<'_> {
+    /// Judges what the hooks left and makes the canonical wheel of it.
+    #[allow(clippy::too_many_arguments, reason = "one value of every stage before it")]
+    pub(super) fn judge_and_write(
+        &self,
+        job: &Job<'_>,
+        layout: &Layout,
+        tree: &SourceTree,
+        compilers: &Compilers,
+        requirements: &Requirements,
+        outcome: HookOutcome,
+        parts: KeyParts,
+    ) -> Result<Built> {
+        let mut raw = RawWheel::read(&outcome.wheel).map_err(|error| error.log(layout.hook_log()))?;
+        let verdict = self.judge(job, tree, compilers, &outcome, &raw).map_err(|error| error.log(layout.hook_log()))?;
+        for edit in &verdict.edits {
+            if let Some(member) = raw.members_mut().iter_mut().find(|member| member.name == edit.member) {
+                member.data = edit.apply(&member.data)?;
+            }
+        }
+        let has_binaries = !verdict.files.is_empty();
+        let record = self.record(job, compilers, requirements, has_binaries, raw.metadata())?;
+        let tags = TagSet::new(&verdict.pythons, &verdict.abis, &verdict.platform)?;
+        let paths = outcome
+            .places
+            .iter()
+            .map(|place| BuildPath::new(place.inside.display().to_string(), place.fixed.display().to_string()))
+            .collect();
+        let (name, version) = (raw.metadata().name().to_owned(), raw.metadata().version().to_owned());
+        let wheel = WheelBuilder::new(raw, tags)
+            .build_paths(paths)
+            .record(record.clone())
+            .source_date_epoch(Some(self.options.source_date_epoch))
+            .jobs(self.options.jobs)
+            .build()?;
+        let file = wheel.file_name.to_string();
+        let provenance = Provenance::of(&record, &file, &wheel.sha256);
+        check_complete(&record, &Sbom::of(&record, &wheel.file_name), &provenance)?;
+        let provenance = provenance.to_json()?.into_bytes();
+        let mut notes = verdict.notes;
+        notes.extend(wheel.notes);
+        let entry = ResultEntry {
+            parts,
+            name,
+            version,
+            tag: verdict.platform.to_string(),
+            file,
+            wheel: wheel.sha256.parse()?,
+            size: wheel.bytes.len() as u64,
+            provenance: Digest::of(&provenance),
+            notes,
+        };
+        Ok(Built { entry, cached: false, wheel: wheel.bytes, provenance })
+    }
+
+    fn judge(
+        &self,
+        job: &Job<'_>,
+        tree: &SourceTree,
+        compilers: &Compilers,
+        outcome: &HookOutcome,
+        raw: &RawWheel,
+    ) -> Result<Verdict> {
+        let members: Vec<(&str, &[u8])> =
+            raw.members().iter().map(|member| (member.name.as_str(), member.data.as_slice())).collect();
+        let native = members.iter().any(|(_, bytes)| elf::is_elf(bytes));
+        // Both tables cost some milliseconds; a pure wheel needs none.
+        let libc = native.then(|| compilers.libc_symbols(job)).transpose()?;
+        let python_api = native.then(|| elf::python_api(job.python.c_api_library(), &[])).transpose()?;
+        let mut lost = outcome.failed_extensions.clone();
+        lost.extend(diagnosis::lost_extensions(&outcome.calls));
+        let prefixes: Vec<String> =
+            outcome.places.iter().map(|place| place.inside.display().to_string()).collect();
+        let expectation = Expectation {
+            sdist: tree.pkg_info.as_ref(),
+            libc: libc.as_ref().map(|table| table as &dyn Symbols),
+            python_api: python_api.as_ref().map(|table| table as &dyn Symbols),
+            allow_pure: self.options.allow_pure,
+            lost_extensions: &lost,
+            build_prefixes: &prefixes,
+            ..Expectation::new(*job.target, job.python.version)
+        };
+        let contents = Contents {
+            members,
+            metadata: raw.metadata(),
+            purelib: raw.wheel().purelib,
+            tags: &raw.wheel().tags,
+        };
+        judge(&contents, &expectation)
+    }
+
+    /// Everything that went in, for SBOM and provenance.
+    fn record(
+        &self,
+        job: &Job<'_>,
+        compilers: &Compilers,
+        requirements: &Requirements,
+        has_binaries: bool,
+        metadata: &crate::metadata::Metadata,
+    ) -> Result<BuildRecord> {
+        let file = job.sdist.path().file_name().map(|name| name.to_string_lossy().into_owned());
+        let sdist = Artefact {
+            name: metadata.name().to_owned(),
+            version: metadata.version().to_owned(),
+            file: file.ok_or_else(|| Error::new(Code::NotAnSdist, "the source has no file name"))?,
+            sha256: job.sdist.sha256().to_owned(),
+        };
+        let mut tools = vec![Tool {
+            name: "wheelbuild".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            sha256: env!("WHEELBUILD_RECIPE").to_owned(),
+        }];
+        let mut libraries = Vec::new();
+        if has_binaries {
+            tools.push(Tool {
+                name: "zig".to_owned(),
+                version: compilers.zig.version.clone(),
+                sha256: Digest::of(compilers.zig.identity()).to_string(),
+            });
+            libraries.push(Library {
+                name: "runtime-kit".to_owned(),
+                version: compilers.zig.version.clone(),
+                licence: "Apache-2.0 WITH LLVM-exception AND MIT".to_owned(),
+                sha256: compilers.kit_key().to_string(),
+            });
+        }
+        let options = job
+            .request
+            .iter()
+            .filter(|(name, _)| *name != "sdist")
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        BuildRecord {
+            sdist,
+            target: job.target.to_string(),
+            python: PythonRecord {
+                version: job.python.version.to_string(),
+                full: job.python.full_version.clone(),
+                identity: job.python.identity.clone(),
+            },
+            requirements: requirements
+                .installed()
+                .map(|pinned| Artefact {
+                    name: pinned.name.clone(),
+                    version: pinned.version.clone(),
+                    file: pinned.file.clone(),
+                    sha256: pinned.sha256.clone(),
+                })
+                .collect(),
+            tools,
+            libraries,
+            options,
+            config_settings: self.options.config_settings.clone(),
+            isolation: job.isolation.name().to_owned(),
+            source_date_epoch: Some(self.options.source_date_epoch),
+            recipe_digest: env!("WHEELBUILD_RECIPE").to_owned(),
+        }
+        .checked()
+    }
+}
