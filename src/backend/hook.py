@@ -2,7 +2,7 @@
 
 Called as `python hook.py SPEC`, in the source folder, with the target's view active. SPEC is a JSON
 file: backend, backend_path, config_settings, requires (what get_requires_for_build_wheel answered
-when the environment was made, or null), out (folder for the wheel), result (file to write).
+when the environment was made, or null), complete (the environment holds it, whatever it is), out (folder for the wheel), result (file to write).
 
 The answer says one of three things: which requirements are still missing, which wheel was built,
 or which exception ended the hook. Besides, it lists the extension modules whose compilation raised
@@ -64,8 +64,8 @@ def run(spec):
     settings = spec["config_settings"]
     ask = getattr(backend, "get_requires_for_build_wheel", None)
     requires = sorted(ask(settings) or []) if ask else []
-    known = spec["requires"]
-    if (requires if known is None else sorted(known) != requires) and requires:
+    known = sorted(spec["requires"] or [])
+    if requires and requires != known and not spec["complete"]:
         return {"status": "requires", "requires": requires}
     wheel = backend.build_wheel(spec["out"], settings)
     return {"status": "built", "requires": requires, "wheel": os.path.basename(wheel)}

@@ -72,14 +72,16 @@ struct Spec<'a> {
     backend_path: &'a [String],
     config_settings: BTreeMap<String, Value>,
     requires: Option<&'a [String]>,
+    complete: bool,
     out: &'a Path,
     result: PathBuf,
 }
 
 /// Writes the support files into `folder` (the build machine's path of `paths.support`).
 ///
-/// `requires` is what the backend asked for when the environment was made; None when it was never
-/// asked. The user's `settings` come after ours, so that they win.
+/// `requires` is what the backend asked for when the environment was made, None when it was never
+/// asked; `complete` says that the environment holds it in any case. The user's `settings` come after ours, so that they win.
+#[allow(clippy::too_many_arguments, reason = "each is a fact of its own, told once")]
 pub fn write_support(
     folder: &Path,
     paths: &Paths,
@@ -87,6 +89,7 @@ pub fn write_support(
     backend_path: &[String],
     settings: &ConfigSettings,
     requires: Option<&[String]>,
+    complete: bool,
 ) -> Result<()> {
     write(folder, "hook.py", HOOK)?;
     write(folder, "config.site", &configure::config_site(subject.target))?;
@@ -107,6 +110,7 @@ pub fn write_support(
         backend_path,
         config_settings: all.into_iter().map(|(key, values)| (key, as_json(values))).collect(),
         requires,
+        complete,
         out: &paths.out,
         result: paths.support.join("answer.json"),
     };

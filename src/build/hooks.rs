@@ -45,8 +45,7 @@ impl Builder<'_> {
                 renew(job, layout)?;
             }
             fresh = false;
-            let environment = self.environment(job, requirements)?;
-            let env = layout.existing(&environment, "env");
+            let env = layout.existing(&self.environment(job, requirements)?, "env");
             let answer = self.report.phase(&job.subject, "hooks", || {
                 self.run_once(job, layout, tree, compilers, requirements, &env)
             })?;
@@ -60,6 +59,7 @@ impl Builder<'_> {
                 Outcome::Requires { requires } => self.add_requirements(job, requirements, requires)?,
                 Outcome::Built { requires, wheel } => {
                     requirements.asked = Some(requires);
+                    self.check_complete(job, requirements)?;
                     let places = vec![
                         layout.source.clone(), layout.bin.clone(), layout.support.clone(), layout.view.clone(), env,
                     ];
@@ -116,6 +116,7 @@ impl Builder<'_> {
             &tree.build_system.backend_path,
             &self.options.config_settings,
             requirements.asked.as_deref(),
+            requirements.complete,
         )?;
         let mut variables = backend::hook_environment(&paths, &subject);
         for (name, value) in python::hook_environment(&view, &view_paths) {

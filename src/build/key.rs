@@ -21,9 +21,6 @@ pub(super) fn request(options: &Options, sdist: &Sdist, python: &BuildPython, ta
             None => parts.with("zig", &Pin::named("zig")?.version),
         };
     }
-    if options.build_deps.is_empty() {
-        parts = parts.with("uv", &Pin::named("uv")?.version);
-    }
     if let Some(lock) = options.build_lock.as_ref().filter(|path| path.is_file()) {
         parts = parts.with("build-lock", Digest::of_file(lock)?);
     }

@@ -15,7 +15,7 @@ mod requirements;
 
 use std::path::PathBuf;
 
-use crate::cache::{Cache, KeyParts};
+use crate::cache::{Cache, KeyParts, Requirement};
 use crate::index::Index;
 use crate::process::{self, Interrupt, Isolation};
 use crate::python::{self, BuildPython};
@@ -23,6 +23,7 @@ use crate::report::{Code, Error, Report, Result};
 use crate::sdist::Sdist;
 use crate::target::Target;
 use crate::toolchain::{Tools, Zig};
+use crate::wheel::{Artefact, BuildRecord};
 
 pub use options::{CompilerChoice, EPOCH, Options, Source};
 pub use output::Built;
@@ -36,6 +37,8 @@ pub struct Builder<'a> {
     index: Index,
     /// Requirements that are being built for their dependents, outermost first; guards against circles.
     ancestors: Vec<String>,
+    /// The requirements to build with, whatever any lock says: those of a build that is repeated.
+    enforced: Option<Vec<Requirement>>,
 }
 
 /// What is known before anything is unpacked.
@@ -53,7 +56,20 @@ struct Job<'a> {
 impl<'a> Builder<'a> {
     pub fn new(cache: &'a Cache, options: &'a Options, report: &'a Report, interrupt: &'a Interrupt) -> Self {
         let index = Index::of_process(options.offline, report.clone());
-        Self { cache, options, report, interrupt, index, ancestors: Vec::new() }
+        Self { cache, options, report, interrupt, index, ancestors: Vec::new(), enforced: None }
+    }
+
+    /// Makes every build run with exactly the requirements of `record`.
+    #[must_use]
+    pub fn enforce(mut self, record: &BuildRecord) -> Self {
+        let requirement = |artefact: &Artefact| Requirement {
+            name: artefact.name.clone(),
+            version: artefact.version.clone(),
+            file: artefact.file.clone(),
+            sha256: artefact.sha256.clone(),
+        };
+        self.enforced = Some(record.requirements.iter().map(requirement).collect());
+        self
     }
 
     /// Builds `source` for `target`, or takes it from the cache.
@@ -105,9 +121,9 @@ impl<'a> Builder<'a> {
 
     fn run_in(&self, job: &Job<'_>, layout: &layout::Layout) -> Result<Built> {
         let tree = self.report.phase(&job.subject, "unpack", || job.sdist.unpack(&layout.source.host))?;
-        let compilers = compilers::Compilers::prepare(self, job, layout, &tree)?;
+        let mut compilers = compilers::Compilers::prepare(self, job, layout, &tree)?;
         let mut requirements = self.requirements(job, &tree)?;
-        let outcome = self.run_hooks(job, layout, &tree, &compilers, &mut requirements)?;
+        let outcome = self.run_hooks(job, layout, &tree, &mut compilers, &mut requirements)?;
         let parts = key::result(&job.request, &requirements);
         let built = self.report.phase(&job.subject, "judge", || {
             self.judge_and_write(job, layout, &tree, &compilers, &requirements, outcome, parts)

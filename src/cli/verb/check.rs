@@ -1,0 +1,147 @@
+//! `check FILE|DIR --target T`: the judgement alone, for wheels whoever made them.
+
+use std::path::{Path, PathBuf};
+
+use serde_json::json;
+
+use crate::cache::Cache;
+use crate::cli::typed::Check;
+use crate::cli::{Context, Failure, error_json, print, print_json, ready};
+use crate::elf::{self, Symbols};
+use crate::index::Index;
+use crate::report::{Code, Error, Result};
+use crate::target::{PythonVersion, Target};
+use crate::toolchain::{Tools, Zig, kit};
+use crate::wheel::RawWheel;
+use crate::wheel::judge::{Contents, Expectation, Verdict, judge};
+
+pub fn run(arguments: &Check, context: &Context) -> Result<(), Failure> {
+    let target: Target = arguments.target.parse()?;
+    let found = ready::configuration(&context.global)?;
+    let cache = Cache::open(&ready::cache_dir(&context.global, &found.config)?)?;
+    let wheels = wheels_of(&arguments.paths)?;
+    let offline = context.global.offline || found.config.offline.unwrap_or(false);
+    let mut worst = None;
+    let mut results = Vec::new();
+    for path in &wheels {
+        let result = check(path, target, arguments.zig.as_deref(), &cache, offline, context);
+        let name = path.display();
+        match &result {
+            Ok(verdict) => {
+                if !context.global.json {
+                    print(&format!("{name}: ok, {}", verdict.platform))?;
+                }
+                verdict.notes.iter().for_each(|note| context.report.detail(format!("{name}: {note}")));
+                results.push(json!({ "path": path, "ok": true, "tag": verdict.platform.to_string(), "notes": verdict.notes }));
+            }
+            Err(error) => {
+                if !context.global.json {
+                    print(&format!("{name}: {}", error.code()))?;
+                }
+                context.terminal.error(error);
+                worst = worst.or(Some(error.code().exit()));
+                results.push(json!({ "path": path, "ok": false, "error": error_json(error) }));
+            }
+        }
+    }
+    if context.global.json {
+        print_json(&json!({ "version": 1, "target": target, "wheels": results }))?;
+    }
+    worst.map_or(Ok(()), |code| Err(Failure::Shown(code)))
+}
+
+fn check(
+    path: &Path,
+    target: Target,
+    zig: Option<&Path>,
+    cache: &Cache,
+    offline: bool,
+    context: &Context,
+) -> Result<Verdict> {
+    let raw = RawWheel::read(path)?;
+    let members: Vec<(&str, &[u8])> =
+        raw.members().iter().map(|member| (member.name.as_str(), member.data.as_slice())).collect();
+    let libc = if members.iter().any(|(_, bytes)| elf::is_elf(bytes)) {
+        let index = Index::of_process(offline, context.report.clone());
+        let tools = Tools { cache, index: &index, report: &context.report };
+        let zig = match zig {
+            Some(path) => Zig::named(path)?,
+            None => {
+                let tool = tools.get("zig")?;
+                Zig::pinned(&tool.program, tool.version)?
+            }
+        };
+        let paths = kit::ensure(&zig, &target, false, &cache.folder("kits")?, &context.report)?;
+        Some(kit::libc_symbols(&paths, &target)?)
+    } else {
+        None
+    };
+    let expectation = Expectation {
+        libc: libc.as_ref().map(|table| table as &dyn Symbols),
+        ..Expectation::new(target, python_of(&raw)?)
+    };
+    let contents =
+        Contents { members, metadata: raw.metadata(), purelib: raw.wheel().purelib, tags: &raw.wheel().tags };
+    let verdict = judge(&contents, &expectation)?;
+    // A wheel made elsewhere carries a promise of its own: its tag must cover what was found.
+    let claimed = raw.file_name().tags();
+    let covered = verdict.platform.spellings().iter().any(|proven| claimed.platforms().contains(proven))
+        || claimed.platforms().iter().any(|tag| covers(tag, &verdict));
+    if covered {
+        return Ok(verdict);
+    }
+    Err(Error::new(Code::WrongMachine, format!("the tag `{}` is not what the files prove", claimed.platforms().join(".")))
+        .cause(format!("they prove `{}`", verdict.platform)))
+}
+
+/// Whether a claimed platform tag promises no more than was proven.
+fn covers(tag: &str, verdict: &Verdict) -> bool {
+    use crate::target::{Libc, PlatformTag};
+    let PlatformTag::Linux(proven) = verdict.platform else { return tag == "any" };
+    let Ok(claimed) = tag.parse::<Target>() else { return false };
+    claimed.arch == proven.arch
+        && !tag.starts_with("linux_")
+        && match (claimed.libc, proven.libc) {
+            (Libc::Gnu { minor: claimed }, Libc::Gnu { minor: proven }) => claimed >= proven,
+            (claimed, proven) => claimed == proven,
+        }
+}
+
+/// The Python the wheel is for; for one that serves several, the oldest of them that we know.
+fn python_of(raw: &RawWheel) -> Result<PythonVersion> {
+    let tags = raw.file_name().tags();
+    for python in tags.pythons() {
+        for abi in tags.abis() {
+            let name = if abi.ends_with('t') && abi.starts_with("cp") { abi } else { python };
+            if let Ok(version) = name.parse::<PythonVersion>() {
+                return Ok(version);
+            }
+        }
+    }
+    PythonVersion::all().next().ok_or_else(|| Error::bug("no Python version is known"))
+}
+
+/// The wheels among `paths`: files, and what lies directly in folders.
+fn wheels_of(paths: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    let mut wheels = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            let entries = std::fs::read_dir(path).map_err(|e| Error::io("read", path, &e))?;
+            let mut found: Vec<PathBuf> = entries
+                .flatten()
+                .map(|entry| entry.path())
+                .filter(|path| path.extension().is_some_and(|ending| ending == "whl"))
+                .collect();
+            found.sort();
+            if found.is_empty() {
+                return Err(Error::new(Code::InputNotFound, format!("no wheels in `{}`", path.display())));
+            }
+            wheels.extend(found);
+        } else if path.is_file() {
+            wheels.push(path.clone());
+        } else {
+            return Err(Error::new(Code::InputNotFound, format!("no file or folder `{}`", path.display())));
+        }
+    }
+    Ok(wheels)
+}

@@ -1,0 +1,100 @@
+//! `inspect FILE`: what a wheel or an sdist holds.
+
+use serde_json::{Value, json};
+
+use crate::cache::Digest;
+use crate::cli::typed::Inspect;
+use crate::cli::{Context, print, print_json, terminal};
+use crate::elf::{self, ElfFile};
+use crate::report::{Code, Error, Result};
+use crate::sdist::Sdist;
+use crate::wheel::RawWheel;
+
+pub fn run(arguments: &Inspect, context: &Context) -> Result<()> {
+    let path = &arguments.file;
+    if !path.exists() {
+        return Err(Error::new(Code::InputNotFound, format!("no file `{}`", path.display())));
+    }
+    let value = if path.extension().is_some_and(|ending| ending == "whl") {
+        wheel(path)?
+    } else {
+        sdist(path)?
+    };
+    if context.global.json {
+        return print_json(&value);
+    }
+    show(&value)
+}
+
+fn wheel(path: &std::path::Path) -> Result<Value> {
+    let raw = RawWheel::read(path)?;
+    let mut members = Vec::new();
+    for member in raw.members() {
+        let mut value = json!({ "name": member.name, "size": member.data.len() });
+        if elf::is_elf(&member.data) {
+            let file = ElfFile::parse(&member.data)?;
+            value["machine"] = file.arch().map_or_else(|| json!("unknown"), |arch| json!(arch.machine));
+            value["needs"] = json!(file.needed);
+        }
+        members.push(value);
+    }
+    Ok(json!({
+        "version": 1,
+        "kind": "wheel",
+        "name": raw.metadata().name(),
+        "project_version": raw.metadata().version(),
+        "sha256": Digest::of_file(path)?,
+        "tags": raw.file_name().tags().expand().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "requires": raw.metadata().get_all("Requires-Dist"),
+        "generator": raw.wheel().generator,
+        "members": members,
+    }))
+}
+
+fn sdist(path: &std::path::Path) -> Result<Value> {
+    let sdist = Sdist::open(path)?;
+    let scratch = tempfile::tempdir().map_err(|e| Error::io("write", &std::env::temp_dir(), &e))?;
+    let tree = sdist.unpack(scratch.path())?;
+    let mut members = Vec::new();
+    for entry in walkdir::WalkDir::new(&tree.root).sort_by_file_name().into_iter().flatten() {
+        if entry.file_type().is_file() {
+            let name = entry.path().strip_prefix(&tree.root).unwrap_or(entry.path());
+            members.push(json!({ "name": name, "size": entry.metadata().map_or(0, |meta| meta.len()) }));
+        }
+    }
+    Ok(json!({
+        "version": 1,
+        "kind": "sdist",
+        "name": tree.name,
+        "project_version": tree.version,
+        "sha256": sdist.sha256(),
+        "backend": tree.build_system.backend,
+        "build_requires": tree.build_system.requires,
+        "members": members,
+    }))
+}
+
+fn show(value: &Value) -> Result<()> {
+    for key in ["kind", "name", "project_version", "sha256", "backend", "generator"] {
+        if let Some(text) = value[key].as_str() {
+            print(&format!("{}: {text}", key.replace('_', " ")))?;
+        }
+    }
+    for key in ["tags", "requires", "build_requires"] {
+        for item in value[key].as_array().into_iter().flatten() {
+            print(&format!("{}: {}", key.replace('_', " "), item.as_str().unwrap_or_default()))?;
+        }
+    }
+    let rows: Vec<Vec<String>> = value["members"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|member| {
+            let text = |key: &str| member[key].as_str().unwrap_or_default().to_owned();
+            let needs: Vec<&str> = member["needs"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            let size = terminal::size(member["size"].as_u64().unwrap_or(0));
+            vec![text("name"), size, text("machine"), needs.join(" ")]
+        })
+        .collect();
+    terminal::table(&rows).iter().try_for_each(|line| print(line))
+}

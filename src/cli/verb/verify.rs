@@ -1,0 +1,38 @@
+//! `verify WHEEL`.
+
+use serde_json::json;
+
+use super::build::how_options;
+use crate::cache::Cache;
+use crate::cli::typed::Verify;
+use crate::cli::{Context, Failure, print, print_json, ready};
+use crate::process::Interrupt;
+use crate::report::{Code, Error};
+use crate::verify::{Verified, verify};
+
+pub fn run(arguments: &Verify, context: &Context) -> Result<(), Failure> {
+    let found = ready::configuration(&context.global)?;
+    let cache = Cache::open(&ready::cache_dir(&context.global, &found.config)?)?;
+    let options = how_options(&arguments.how, context, &found.config)?;
+    let interrupt = Interrupt::new()?;
+    let sdist = arguments.sdist.as_deref();
+    let verified = verify(&arguments.wheel, sdist, &options, &cache, &context.report, &interrupt)?;
+    let name = arguments.wheel.display();
+    match verified {
+        Verified::Same { sha256 } => {
+            if context.global.json {
+                return Ok(print_json(&json!({ "version": 1, "same": true, "sha256": sha256 }))?);
+            }
+            Ok(print(&format!("{name}: same bytes, sha256 {sha256}"))?)
+        }
+        Verified::Different { differences } => {
+            let lines: Vec<String> = differences.iter().map(ToString::to_string).collect();
+            if context.global.json {
+                print_json(&json!({ "version": 1, "same": false, "differences": lines }))?;
+            }
+            let error = Error::new(Code::NotReproducible, format!("a rebuild of `{name}` has other bytes"));
+            context.terminal.error(&lines.iter().fold(error, |error, line| error.line(line.as_str())));
+            Err(Failure::Shown(Code::NotReproducible.exit()))
+        }
+    }
+}
