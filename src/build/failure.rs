@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use super::Job;
-use super::compilers::Compilers;
 use super::layout::Layout;
 use crate::report::{Code, Error};
 use crate::toolchain::diagnosis;
@@ -24,7 +23,6 @@ pub(super) struct Exception {
 pub(super) fn of_hooks(
     job: &Job<'_>,
     layout: &Layout,
-    compilers: &Compilers,
     calls: &[Call],
     exception: Option<&Exception>,
 ) -> Error {
@@ -32,8 +30,7 @@ pub(super) fn of_hooks(
     let headline = format!("building {} for {} failed", job.subject, job.target);
     let error = match exception.and_then(|exception| exception.module.as_deref()) {
         Some(module) => missing_module(job, module),
-        None => diagnosis::diagnose(calls, &log, &job.target.clone(), &|name| compilers.glibc_of(job, name))
-            .unwrap_or_else(|| backend_error(&log, exception))
+        None => diagnosis::diagnose(calls, &log).unwrap_or_else(|| backend_error(&log, exception))
             .wrap(headline),
     };
     error.log(layout.hook_log())

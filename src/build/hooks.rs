@@ -10,7 +10,7 @@ use super::requirements::Requirements;
 use super::{Builder, Job, failure};
 use crate::backend::{self, Answer, Outcome, Paths, Subject};
 use crate::process::{self, Command, Mount, Sandbox};
-use crate::python;
+use crate::python::view::{self, ViewPaths};
 use crate::report::{Code, Error, Result};
 use crate::sdist::SourceTree;
 use crate::toolchain::driver::{self, Call};
@@ -50,7 +50,7 @@ impl Builder<'_> {
                 self.run_once(job, layout, tree, compilers, requirements, &env)
             })?;
             let calls = driver::read_log(&layout.log.host)?;
-            if !compilers.cxx && calls.iter().any(Call::lacked_cxx) {
+            if !compilers.cxx && calls.iter().any(lacked_cxx) {
                 compilers.add_cxx(self, job)?;
                 continue;
             }
@@ -67,7 +67,7 @@ impl Builder<'_> {
                 }
                 Outcome::Failed { kind, message, module } => {
                     let exception = failure::Exception { kind, message, module };
-                    return Err(failure::of_hooks(job, layout, compilers, &calls, Some(&exception)));
+                    return Err(failure::of_hooks(job, layout, &calls, Some(&exception)));
                 }
             }
         }
@@ -104,11 +104,9 @@ impl Builder<'_> {
             jobs: self.options.jobs,
             source_date_epoch: self.options.source_date_epoch,
         };
-        let view_paths = python::ViewPaths { root: layout.view.inside.clone(), bin: layout.bin.inside.clone() };
-        let view = match &self.options.target_python {
-            Some(folder) => python::take_view(job.python, job.target, folder, &view_paths, &layout.view.host)?,
-            None => python::write_view(job.python, job.target, &view_paths, &layout.view.host)?,
-        };
+        let view_paths = ViewPaths { root: layout.view.inside.clone(), bin: layout.bin.inside.clone() };
+        let real = self.options.target_python.as_deref();
+        let view = view::write_view(job.python, job.target, &view_paths, real, &layout.view.host)?;
         backend::write_support(
             &layout.support.host,
             &paths,
@@ -119,7 +117,7 @@ impl Builder<'_> {
             requirements.complete,
         )?;
         let mut variables = backend::hook_environment(&paths, &subject);
-        for (name, value) in python::hook_environment(&view, &view_paths) {
+        for (name, value) in view.hook_environment() {
             variables.insert(name.into(), value.into());
         }
         for (name, value) in &self.options.env {
@@ -148,7 +146,7 @@ impl Builder<'_> {
             Some(answer) => Ok(answer),
             None => {
                 let calls = driver::read_log(&layout.log.host)?;
-                Err(failure::of_hooks(job, layout, compilers, &calls, None)
+                Err(failure::of_hooks(job, layout, &calls, None)
                     .cause(format!("the hooks ended with {} and gave no answer", outcome.status)))
             }
         }
@@ -190,4 +188,9 @@ fn names_in(folder: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
+}
+
+/// A link that failed for want of the C++ runtime, which kits have only when asked.
+fn lacked_cxx(call: &Call) -> bool {
+    call.is_link() && call.stderr.iter().any(|line| line.contains("unable to find library -lc++"))
 }

@@ -3,11 +3,11 @@
 use super::options::{CompilerChoice, Options};
 use super::requirements::Requirements;
 use crate::cache::{Digest, KeyParts};
-use crate::python::BuildPython;
+use crate::python::interpreter::BuildPython;
 use crate::report::Result;
 use crate::sdist::Sdist;
 use crate::target::Target;
-use crate::toolchain::Pin;
+use crate::toolchain::tools::Pin;
 
 /// What is asked, known without a resolver.
 pub(super) fn request(options: &Options, sdist: &Sdist, python: &BuildPython, target: &Target) -> Result<KeyParts> {

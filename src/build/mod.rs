@@ -18,11 +18,12 @@ use std::path::PathBuf;
 use crate::cache::{Cache, KeyParts, Requirement};
 use crate::index::Index;
 use crate::process::{self, Interrupt, Isolation};
-use crate::python::{self, BuildPython};
+use crate::python::interpreter::{self, BuildPython, Search};
 use crate::report::{Code, Error, Report, Result};
 use crate::sdist::Sdist;
 use crate::target::Target;
-use crate::toolchain::{Tools, Zig};
+use crate::toolchain::Zig;
+use crate::toolchain::tools::Tools;
 use crate::wheel::{Artefact, BuildRecord};
 
 pub use options::{CompilerChoice, EPOCH, Options, Source};
@@ -165,9 +166,9 @@ impl<'a> Builder<'a> {
     }
 
     fn interpreter(&self) -> Result<BuildPython> {
-        let search = python::Search::from_environment(Some(self.cache.folder("interpreters")?));
+        let search = Search::from_environment(Some(self.cache.folder("interpreters")?));
         let wanted = self.options.python.as_ref();
-        let found = python::find(wanted, &search, self.report);
+        let found = interpreter::find(wanted, &search, self.report);
         match (found, wanted) {
             (Err(error), Some(crate::target::Interpreter::Version(version)))
                 if error.code() == Code::InterpreterNotFound && self.options.allow_python_download =>
@@ -175,8 +176,8 @@ impl<'a> Builder<'a> {
                 if self.options.offline {
                     return Err(error);
                 }
-                python::download(&self.uv()?, *version, self.report)?;
-                python::find(wanted, &search, self.report)
+                interpreter::download(&self.uv()?, *version, self.report)?;
+                interpreter::find(wanted, &search, self.report)
             }
             (found, _) => found,
         }

@@ -76,11 +76,17 @@ impl From<Error> for Failure {
 
 fn dispatch(verb: Verb, context: &Context) -> Result<(), Failure> {
     match verb {
+        Verb::Build(arguments) => verb::build::run(&arguments, context)?,
+        Verb::Check(arguments) => verb::check::run(&arguments, context)?,
+        Verb::Verify(arguments) => verb::verify::run(&arguments, context)?,
+        Verb::Inspect(arguments) => verb::inspect::run(&arguments, context)?,
+        Verb::Install(arguments) => verb::install::run(&arguments, context)?,
+        Verb::Doctor => verb::doctor::run(context)?,
+        Verb::Toolchain { action } => verb::toolchain::run(&action, context)?,
         Verb::Explain(arguments) => verb::explain::run(&arguments, context)?,
         Verb::Cache { action } => verb::cache::run(&action, context)?,
         Verb::Completions { shell } => verb::generate::completions(shell)?,
         Verb::Man => verb::generate::man()?,
-        _ => return Err(Error::bug("verb").into()),
     }
     Ok(())
 }

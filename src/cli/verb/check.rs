@@ -11,7 +11,8 @@ use crate::elf::{self, Symbols};
 use crate::index::Index;
 use crate::report::{Code, Error, Result};
 use crate::target::{PythonVersion, Target};
-use crate::toolchain::{Tools, Zig, kit};
+use crate::toolchain::tools::Tools;
+use crate::toolchain::{Zig, kit};
 use crate::wheel::RawWheel;
 use crate::wheel::judge::{Contents, Expectation, Verdict, judge};
 

@@ -4,10 +4,10 @@ use crate::cache::Cache;
 use crate::cli::{Context, print, print_json, ready, terminal};
 use crate::index::Index;
 use crate::process;
-use crate::python::{self, Search};
+use crate::python::interpreter::{self, Search};
 use crate::report::Result;
 use crate::target::{Interpreter, PythonVersion};
-use crate::toolchain::Tools;
+use crate::toolchain::tools::Tools;
 
 pub fn run(context: &Context) -> Result<()> {
     let found = ready::configuration(&context.global)?;
@@ -16,12 +16,12 @@ pub fn run(context: &Context) -> Result<()> {
     let tools = Tools { cache: &cache, index: &index, report: &context.report }.list();
     let search = Search::from_environment(Some(cache.folder("interpreters")?));
     let pythons: Vec<_> = PythonVersion::all()
-        .filter_map(|version| python::find(Some(&Interpreter::Version(version)), &search, &context.report).ok())
+        .filter_map(|version| interpreter::find(Some(&Interpreter::Version(version)), &search, &context.report).ok())
         .collect();
     let isolation: Vec<_> = process::available()
         .into_iter()
         .map(|(kind, works)| {
-            serde_json::json!({ "kind": kind.name(), "works": works.is_ok(), "why": works.err() })
+            serde_json::json!({ "kind": kind.name(), "works": works.is_ok(), "why": works.as_ref().err() })
         })
         .collect();
     if context.global.json {
@@ -51,7 +51,7 @@ pub fn run(context: &Context) -> Result<()> {
         rows.push(vec!["configuration".to_owned(), file.display().to_string()]);
     }
     for (kind, works) in process::available() {
-        let state = works.map_or_else(|why| format!("no: {why}"), |()| "works".to_owned());
+        let state = works.as_ref().map_or_else(|why| format!("no: {why}"), |()| "works".to_owned());
         rows.push(vec![format!("isolation {}", kind.name()), state]);
     }
     for tool in &tools {

@@ -1,5 +1,12 @@
 //! One file per verb: ready arguments in, data and messages out.
 
+pub mod build;
 pub mod cache;
+pub mod check;
+pub mod doctor;
 pub mod explain;
 pub mod generate;
+pub mod inspect;
+pub mod install;
+pub mod toolchain;
+pub mod verify;

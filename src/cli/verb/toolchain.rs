@@ -6,7 +6,8 @@ use crate::cli::{Context, print, print_json, ready, terminal};
 use crate::index::Index;
 use crate::report::Result;
 use crate::target::Target;
-use crate::toolchain::{Tools, Zig, kit};
+use crate::toolchain::tools::Tools;
+use crate::toolchain::{Zig, kit};
 
 pub fn run(action: &ToolchainAction, context: &Context) -> Result<()> {
     let found = ready::configuration(&context.global)?;
