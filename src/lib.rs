@@ -6,6 +6,7 @@
 
 pub mod archive;
 pub mod backend;
+pub mod build;
 pub mod cache;
 pub mod cli;
 pub mod config;
@@ -18,4 +19,5 @@ pub mod report;
 pub mod sdist;
 pub mod target;
 pub mod toolchain;
+pub mod verify;
 pub mod wheel;

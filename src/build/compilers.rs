@@ -10,9 +10,9 @@ use crate::elf::SymbolTable;
 use crate::process::Mount;
 use crate::report::{Code, Error, Result};
 use crate::sdist::SourceTree;
+use crate::toolchain::Zig;
 use crate::toolchain::driver::{self, Compiler, DriverConfig, SystemCompiler};
 use crate::toolchain::kit::{self, KitPaths};
-use crate::toolchain::Zig;
 
 /// What the drivers of one build run, and where it lies.
 pub(super) struct Compilers {
@@ -100,7 +100,9 @@ impl Compilers {
 /// has its fixed name.
 fn prefix_maps(layout: &Layout, source: &Place, others: &[&Place]) -> Vec<(String, String)> {
     let mut maps = vec![(source.inside.display().to_string(), ".".to_owned())];
-    let fixed = [&layout.source, &layout.bin, &layout.support, &layout.view].into_iter().chain(others.iter().copied());
+    let fixed = [&layout.source, &layout.bin, &layout.support, &layout.view]
+        .into_iter()
+        .chain(others.iter().copied());
     for place in fixed {
         maps.push((place.inside.display().to_string(), place.fixed.display().to_string()));
     }
@@ -110,7 +112,8 @@ fn prefix_maps(layout: &Layout, source: &Place, others: &[&Place]) -> Vec<(Strin
 
 fn sysroot(layout: &Layout, number: usize, folder: &Path) -> Result<Place> {
     let real = std::fs::canonicalize(folder).map_err(|e| {
-        Error::new(Code::InputNotFound, format!("there is no sysroot at `{}`", folder.display())).cause(e.to_string())
+        Error::new(Code::InputNotFound, format!("there is no sysroot at `{}`", folder.display()))
+            .cause(e.to_string())
     })?;
     Ok(layout.existing(&real, &format!("sysroot{number}")))
 }
@@ -136,7 +139,9 @@ fn home_of(program: &Path) -> Vec<Mount> {
     let system = |path: &Path| ["/usr", "/bin", "/lib", "/sbin"].iter().any(|root| path.starts_with(root));
     let mut mounts = Vec::new();
     let mut see = |path: &Path| {
-        if let Some(folder) = path.parent().filter(|folder| path.is_absolute() && !system(path) && folder.is_dir()) {
+        if let Some(folder) =
+            path.parent().filter(|folder| path.is_absolute() && !system(path) && folder.is_dir())
+        {
             mounts.push(Mount::here(folder));
         }
     };
@@ -158,7 +163,9 @@ fn speaks_cxx(root: &Path) -> bool {
     let cxx = |path: &PathBuf| match path.extension().and_then(|ending| ending.to_str()) {
         // Cython is C unless it says otherwise.
         Some("pyx") => std::fs::read_to_string(path).is_ok_and(|text| {
-            text.lines().take(40).any(|line| line.starts_with('#') && line.contains("language") && line.contains("c++"))
+            text.lines()
+                .take(40)
+                .any(|line| line.starts_with('#') && line.contains("language") && line.contains("c++"))
         }),
         Some(ending) => ENDINGS.contains(&ending),
         None => false,

@@ -30,7 +30,10 @@ pub(super) fn of_hooks(
     let headline = format!("building {} for {} failed", job.subject, job.target);
     let error = match exception.and_then(|exception| exception.module.as_deref()) {
         Some(module) => missing_module(job, module),
-        None => diagnosis::diagnose(calls, &log).unwrap_or_else(|| backend_error(&log, exception))
+        None => diagnosis::causes(calls, &log, crate::elf::glibc_since)
+            .into_iter()
+            .next()
+            .unwrap_or_else(|| backend_error(&log, exception))
             .wrap(headline),
     };
     error.log(layout.hook_log())

@@ -61,9 +61,18 @@ impl Builder<'_> {
                     requirements.asked = Some(requires);
                     self.check_complete(job, requirements)?;
                     let places = vec![
-                        layout.source.clone(), layout.bin.clone(), layout.support.clone(), layout.view.clone(), env,
+                        layout.source.clone(),
+                        layout.bin.clone(),
+                        layout.support.clone(),
+                        layout.view.clone(),
+                        env,
                     ];
-                    return Ok(HookOutcome { wheel: wheel_in(layout, &wheel)?, failed_extensions, calls, places });
+                    return Ok(HookOutcome {
+                        wheel: wheel_in(layout, &wheel)?,
+                        failed_extensions,
+                        calls,
+                        places,
+                    });
                 }
                 Outcome::Failed { kind, message, module } => {
                     let exception = failure::Exception { kind, message, module };
@@ -71,8 +80,11 @@ impl Builder<'_> {
                 }
             }
         }
-        Err(Error::new(Code::Backend, format!("the backend of {} keeps asking for other requirements", job.subject))
-            .log(layout.hook_log()))
+        Err(Error::new(
+            Code::Backend,
+            format!("the backend of {} keeps asking for other requirements", job.subject),
+        )
+        .log(layout.hook_log()))
     }
 
     fn run_once(
@@ -155,7 +167,9 @@ impl Builder<'_> {
 
 /// Empties what a run of the hooks wrote and unpacks the sources again.
 fn renew(job: &Job<'_>, layout: &Layout) -> Result<()> {
-    for folder in [&layout.source, &layout.out, &layout.log, &layout.support, &layout.view, &layout.home, &layout.tmp] {
+    for folder in
+        [&layout.source, &layout.out, &layout.log, &layout.support, &layout.view, &layout.home, &layout.tmp]
+    {
         let fail = |e: std::io::Error| Error::io("empty", &folder.host, &e);
         fs::remove_dir_all(&folder.host).map_err(fail)?;
         fs::create_dir(&folder.host).map_err(fail)?;
@@ -172,9 +186,16 @@ fn wheel_in(layout: &Layout, named: &str) -> Result<PathBuf> {
         [only] => {
             let path = layout.out.host.join(only);
             let plain = fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_file());
-            if plain { Ok(path) } else { Err(Error::new(Code::BadWheel, format!("`{only}` is no plain file"))) }
+            if plain {
+                Ok(path)
+            } else {
+                Err(Error::new(Code::BadWheel, format!("`{only}` is no plain file")))
+            }
         }
-        [] => Err(Error::new(Code::Backend, format!("the backend said it built `{named}`, but no wheel is there"))),
+        [] => Err(Error::new(
+            Code::Backend,
+            format!("the backend said it built `{named}`, but no wheel is there"),
+        )),
         _ => Err(Error::new(Code::Backend, "the backend left more than one wheel").cause(files.join(", "))),
     }
 }

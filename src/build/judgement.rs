@@ -13,8 +13,8 @@ use crate::sdist::SourceTree;
 use crate::toolchain::diagnosis;
 use crate::wheel::judge::{Contents, Expectation, Verdict, judge};
 use crate::wheel::{
-    Artefact, BuildPath, BuildRecord, Library, Provenance, PythonRecord, RawWheel, Sbom, TagSet, Tool, WheelBuilder,
-    check_complete,
+    Artefact, BuildPath, BuildRecord, Library, Provenance, PythonRecord, RawWheel, TagSet, Tool,
+    WheelBuilder, check_complete,
 };
 
 impl Builder<'_> {
@@ -31,7 +31,8 @@ impl Builder<'_> {
         parts: KeyParts,
     ) -> Result<Built> {
         let mut raw = RawWheel::read(&outcome.wheel).map_err(|error| error.log(layout.hook_log()))?;
-        let verdict = self.judge(job, tree, compilers, &outcome, &raw).map_err(|error| error.log(layout.hook_log()))?;
+        let verdict =
+            self.judge(job, tree, compilers, &outcome, &raw).map_err(|error| error.log(layout.hook_log()))?;
         for edit in &verdict.edits {
             if let Some(member) = raw.members_mut().iter_mut().find(|member| member.name == edit.member) {
                 member.data = edit.apply(&member.data)?;
@@ -43,7 +44,9 @@ impl Builder<'_> {
         let paths = outcome
             .places
             .iter()
-            .map(|place| BuildPath::new(place.inside.display().to_string(), place.fixed.display().to_string()))
+            .map(|place| {
+                BuildPath::new(place.inside.display().to_string(), place.fixed.display().to_string())
+            })
             .collect();
         let (name, version) = (raw.metadata().name().to_owned(), raw.metadata().version().to_owned());
         let wheel = WheelBuilder::new(raw, tags)
@@ -54,7 +57,9 @@ impl Builder<'_> {
             .build()?;
         let file = wheel.file_name.to_string();
         let provenance = Provenance::of(&record, &file, &wheel.sha256);
-        check_complete(&record, &Sbom::of(&record, &wheel.file_name), &provenance)?;
+        if let Some(sbom) = &wheel.sbom {
+            check_complete(&record, sbom, &provenance)?;
+        }
         let provenance = provenance.to_json()?.into_bytes();
         let mut notes = verdict.notes;
         notes.extend(wheel.notes);
@@ -80,9 +85,8 @@ impl Builder<'_> {
         outcome: &HookOutcome,
         raw: &RawWheel,
     ) -> Result<Verdict> {
-        let members: Vec<(&str, &[u8])> =
-            raw.members().iter().map(|member| (member.name.as_str(), member.data.as_slice())).collect();
-        let native = members.iter().any(|(_, bytes)| elf::is_elf(bytes));
+        let contents = Contents::from(raw);
+        let native = contents.members.iter().any(|(_, bytes)| elf::is_elf(bytes));
         // Both tables cost some milliseconds; a pure wheel needs none.
         let libc = native.then(|| compilers.libc_symbols(job)).transpose()?;
         let python_api = native.then(|| elf::python_api(job.python.c_api_library(), &[])).transpose()?;
@@ -98,12 +102,6 @@ impl Builder<'_> {
             lost_extensions: &lost,
             build_prefixes: &prefixes,
             ..Expectation::new(*job.target, job.python.version)
-        };
-        let contents = Contents {
-            members,
-            metadata: raw.metadata(),
-            purelib: raw.wheel().purelib,
-            tags: &raw.wheel().tags,
         };
         judge(&contents, &expectation)
     }
@@ -134,7 +132,7 @@ impl Builder<'_> {
             tools.push(Tool {
                 name: "zig".to_owned(),
                 version: compilers.zig.version.clone(),
-                sha256: Digest::of(compilers.zig.identity()).to_string(),
+                sha256: self.zig_digest(&compilers.zig)?.to_string(),
             });
             libraries.push(Library {
                 name: "runtime-kit".to_owned(),

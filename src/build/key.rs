@@ -10,7 +10,12 @@ use crate::target::Target;
 use crate::toolchain::tools::Pin;
 
 /// What is asked, known without a resolver.
-pub(super) fn request(options: &Options, sdist: &Sdist, python: &BuildPython, target: &Target) -> Result<KeyParts> {
+pub(super) fn request(
+    options: &Options,
+    sdist: &Sdist,
+    python: &BuildPython,
+    target: &Target,
+) -> Result<KeyParts> {
     let mut parts = KeyParts::new()
         .with("sdist", sdist.sha256())
         .with("python", python.version)

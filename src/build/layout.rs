@@ -49,7 +49,12 @@ impl Layout {
         let place = |name: &str, writable: bool| -> Result<Place> {
             let host = root.join(name);
             fs::create_dir_all(&host).map_err(|e| Error::io("make", &host, &e))?;
-            Ok(Place { fixed: Path::new(ROOT).join(name), inside: inside(&host, name, moved), host, writable })
+            Ok(Place {
+                fixed: Path::new(ROOT).join(name),
+                inside: inside(&host, name, moved),
+                host,
+                writable,
+            })
         };
         Ok(Self {
             source: place("src", true)?,

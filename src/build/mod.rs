@@ -15,7 +15,7 @@ mod requirements;
 
 use std::path::PathBuf;
 
-use crate::cache::{Cache, KeyParts, Requirement};
+use crate::cache::{Cache, Digest, KeyParts, Requirement};
 use crate::index::Index;
 use crate::process::{self, Interrupt, Isolation};
 use crate::python::interpreter::{self, BuildPython, Search};
@@ -140,13 +140,20 @@ impl<'a> Builder<'a> {
         }
         let Some(found) = self.cache.request(request.key()) else { return Ok(None) };
         let Some(entry) = self.cache.result(found.result) else { return Ok(None) };
-        let (Some(wheel), Some(provenance)) = (self.cache.get(entry.wheel)?, self.cache.get(entry.provenance)?) else {
+        let (Some(wheel), Some(provenance)) =
+            (self.cache.get(entry.wheel)?, self.cache.get(entry.provenance)?)
+        else {
             return Ok(None);
         };
         Ok(Some(Built { entry, cached: true, wheel, provenance }))
     }
 
-    fn remember(&self, job: &Job<'_>, requirements: &requirements::Requirements, built: &Built) -> Result<()> {
+    fn remember(
+        &self,
+        job: &Job<'_>,
+        requirements: &requirements::Requirements,
+        built: &Built,
+    ) -> Result<()> {
         self.store_lock(job, requirements)?;
         if self.options.no_cache {
             return Ok(());
@@ -202,11 +209,22 @@ impl<'a> Builder<'a> {
     }
 }
 
+impl Builder<'_> {
+    /// The digest of the zig program, for the record.
+    fn zig_digest(&self, zig: &Zig) -> Result<Digest> {
+        match &self.options.zig {
+            Some(_) => Digest::of_file(&zig.program),
+            None => Ok(self.tools().get("zig")?.sha256),
+        }
+    }
+}
+
 /// What was fetched as NAME==VERSION must say so itself.
 fn check_identity(source: &Source, sdist: &Sdist) -> Result<()> {
     let Source::Index { name, version } = source else { return Ok(()) };
     let (Some(found_name), Some(found_version)) = (sdist.name(), sdist.version()) else { return Ok(()) };
-    let same_version = crate::metadata::parse_version(found_version)? == crate::metadata::parse_version(version)?;
+    let same_version =
+        crate::metadata::parse_version(found_version)? == crate::metadata::parse_version(version)?;
     if crate::metadata::normalize(found_name) == *name && same_version {
         return Ok(());
     }

@@ -31,7 +31,9 @@ impl Source {
             return Ok(Self::Path(path.to_owned()));
         }
         match text.split_once("==") {
-            Some((name, version)) if is_name(name.trim()) && !version.trim().is_empty() && !text.contains('/') => {
+            Some((name, version))
+                if is_name(name.trim()) && !version.trim().is_empty() && !text.contains('/') =>
+            {
                 Ok(Self::Index { name: normalize(name.trim()), version: version.trim().to_owned() })
             }
             _ if is_name(text) => Err(Error::new(Code::InputNotFound, format!("no file or folder `{text}`"))

@@ -92,7 +92,8 @@ impl Builder<'_> {
                 Code::MissingBuildRequirement,
                 format!("the backend of {} asks for more than the given wheels", job.subject),
             );
-            let error = missing.iter().fold(error, |error, requirement| error.cause(format!("`{requirement}`")));
+            let error =
+                missing.iter().fold(error, |error, requirement| error.cause(format!("`{requirement}`")));
             return Err(error.hint("give a wheel of each by `--build-dep WHEEL`"));
         }
         if requirements.complete {
@@ -117,7 +118,12 @@ impl Builder<'_> {
             environment::install_given(self.cache, self.report, &recipe, &wheels)?
         } else {
             let program = self.uv()?;
-            environment::install(&self.uv_with(&program), &recipe, &requirements.pinned, &requirements.wheels)?
+            environment::install(
+                &self.uv_with(&program),
+                &recipe,
+                &requirements.pinned,
+                &requirements.wheels,
+            )?
         };
         if job.isolation.moves_paths() {
             return Ok(environment.root);
@@ -195,7 +201,10 @@ impl Builder<'_> {
                 }
             }
         }
-        Err(Error::new(Code::Resolution, format!("the build requirements of {} never come to an end", job.subject)))
+        Err(Error::new(
+            Code::Resolution,
+            format!("the build requirements of {} never come to an end", job.subject),
+        ))
     }
 
     /// Adds the files of those of a recorded set that were built here: no index has them.
@@ -212,12 +221,7 @@ impl Builder<'_> {
 
     /// Builds a requirement that is published as source only, for the build machine, by this same
     /// pipeline, and keeps its wheel in the cache.
-    fn build_requirement(
-        &self,
-        job: &Job<'_>,
-        name: &str,
-        version: &str,
-    ) -> Result<PathBuf> {
+    fn build_requirement(&self, job: &Job<'_>, name: &str, version: &str) -> Result<PathBuf> {
         let this = format!("{name} {version}");
         if self.ancestors.contains(&this) || self.ancestors.len() >= DEEPEST {
             return Err(Error::new(
@@ -230,7 +234,9 @@ impl Builder<'_> {
         let target = job.python.build_target().ok_or_else(|| {
             Error::new(
                 Code::Resolution,
-                format!("the build requirement {this} has no wheel for this machine and cannot be built for it"),
+                format!(
+                    "the build requirement {this} has no wheel for this machine and cannot be built for it"
+                ),
             )
         })?;
         self.report.info(format!("{}: building the requirement {this}, which has no wheel", job.subject));
@@ -246,9 +252,9 @@ impl Builder<'_> {
         let mut inner = Builder::new(self.cache, &options, self.report, self.interrupt);
         inner.ancestors = self.ancestors.iter().cloned().chain([this.clone()]).collect();
         let source = Source::Index { name: name.to_owned(), version: version.to_owned() };
-        let built = inner
-            .build(&source, &target)
-            .map_err(|error| error.wrap(format!("the build requirement {this} of {} cannot be built", job.subject)))?;
+        let built = inner.build(&source, &target).map_err(|error| {
+            error.wrap(format!("the build requirement {this} of {} cannot be built", job.subject))
+        })?;
         let folder = self.cache.folder("requirements")?.join(built.entry.wheel.to_string());
         built.write(&folder)
     }

@@ -50,11 +50,6 @@ impl Terminal {
         Self { lowest, colored, moving, bar: Mutex::new(None) }
     }
 
-    /// True when bars are drawn.
-    pub fn moves(&self) -> bool {
-        self.moving
-    }
-
     fn paint(&self, style: Style, text: &str) -> String {
         if self.colored { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }

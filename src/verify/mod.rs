@@ -41,8 +41,11 @@ pub fn verify(
     let provenance = provenance_of(wheel)?;
     let (file, sha256) = provenance.subject();
     if sha256 != digest.to_string() {
-        return Err(Error::new(Code::HashMismatch, format!("the provenance is not of `{}`", wheel.display()))
-            .cause(format!("it names {file} with sha256 {sha256}, the wheel has {digest}")));
+        return Err(Error::new(
+            Code::HashMismatch,
+            format!("the provenance is not of `{}`", wheel.display()),
+        )
+        .cause(format!("it names {file} with sha256 {sha256}, the wheel has {digest}")));
     }
     let record = provenance.record()?;
     let recipe = env!("WHEELBUILD_RECIPE");
@@ -109,7 +112,10 @@ fn options_of(record: &BuildRecord, options: &Options) -> Result<Options> {
             if name.starts_with(folder) {
                 return Err(Error::new(
                     Code::Usage,
-                    format!("the wheel was built with `--{}`, which verify cannot know", folder.trim_end_matches('.')),
+                    format!(
+                        "the wheel was built with `--{}`, which verify cannot know",
+                        folder.trim_end_matches('.')
+                    ),
                 )
                 .hint("build it again with the same arguments and compare the sha256"));
             }

@@ -31,9 +31,11 @@ pub fn run(arguments: &Build, context: &Context) -> Result<(), Failure> {
     // Everything typed is read before any work, so that a typo costs nothing.
     let targets: Vec<Target> =
         ready::targets(arguments, config)?.iter().map(|text| text.parse()).collect::<Result<_>>()?;
-    let sources: Vec<Source> = arguments.sources.iter().map(|text| Source::parse(text)).collect::<Result<_>>()?;
+    let sources: Vec<Source> =
+        arguments.sources.iter().map(|text| Source::parse(text)).collect::<Result<_>>()?;
     let options = options(arguments, context, config)?;
-    let outdir = arguments.outdir.clone().or_else(|| config.outdir.clone()).unwrap_or_else(|| PathBuf::from("dist"));
+    let outdir =
+        arguments.outdir.clone().or_else(|| config.outdir.clone()).unwrap_or_else(|| PathBuf::from("dist"));
     let cache = Cache::open(&ready::cache_dir(&context.global, config)?)?;
     let interrupt = Interrupt::new()?;
     let start = Instant::now();
@@ -47,7 +49,8 @@ pub fn run(arguments: &Build, context: &Context) -> Result<(), Failure> {
                 let path = built.write(&outdir)?;
                 Ok((built, path))
             });
-            let row = Row { subject: source.describe(), target: *target, elapsed: row_start.elapsed(), result };
+            let row =
+                Row { subject: source.describe(), target: *target, elapsed: row_start.elapsed(), result };
             tell(&row, context)?;
             let interrupted = matches!(&row.result, Err(error) if error.code() == Code::Interrupted);
             rows.push(row);
@@ -127,7 +130,11 @@ fn table(rows: &[Row], elapsed: Duration, context: &Context) {
     let (mut built, mut cached, mut failed) = (0, 0, 0);
     for row in rows {
         if let Ok((wheel, _)) = &row.result {
-            if wheel.cached { cached += 1 } else { built += 1 }
+            if wheel.cached {
+                cached += 1
+            } else {
+                built += 1
+            }
             lines.push(vec![
                 wheel.entry.file.clone(),
                 terminal::size(wheel.entry.size),
@@ -249,7 +256,11 @@ pub fn how_options(how: &How, context: &Context, config: &Config) -> Result<Opti
     })
 }
 
-fn choice<T: FromStr<Err = Error>>(typed: Option<&String>, configured: Option<&String>, default: T) -> Result<T> {
+fn choice<T: FromStr<Err = Error>>(
+    typed: Option<&String>,
+    configured: Option<&String>,
+    default: T,
+) -> Result<T> {
     typed.or(configured).map_or(Ok(default), |text| text.parse())
 }
 

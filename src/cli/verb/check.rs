@@ -60,9 +60,8 @@ fn check(
     context: &Context,
 ) -> Result<Verdict> {
     let raw = RawWheel::read(path)?;
-    let members: Vec<(&str, &[u8])> =
-        raw.members().iter().map(|member| (member.name.as_str(), member.data.as_slice())).collect();
-    let libc = if members.iter().any(|(_, bytes)| elf::is_elf(bytes)) {
+    let contents = Contents::from(&raw);
+    let libc = if contents.members.iter().any(|(_, bytes)| elf::is_elf(bytes)) {
         let index = Index::of_process(offline, context.report.clone());
         let tools = Tools { cache, index: &index, report: &context.report };
         let zig = match zig {
@@ -81,8 +80,6 @@ fn check(
         libc: libc.as_ref().map(|table| table as &dyn Symbols),
         ..Expectation::new(target, python_of(&raw)?)
     };
-    let contents =
-        Contents { members, metadata: raw.metadata(), purelib: raw.wheel().purelib, tags: &raw.wheel().tags };
     let verdict = judge(&contents, &expectation)?;
     // A wheel made elsewhere carries a promise of its own: its tag must cover what was found.
     let claimed = raw.file_name().tags();
@@ -91,8 +88,11 @@ fn check(
     if covered {
         return Ok(verdict);
     }
-    Err(Error::new(Code::WrongMachine, format!("the tag `{}` is not what the files prove", claimed.platforms().join(".")))
-        .cause(format!("they prove `{}`", verdict.platform)))
+    Err(Error::new(
+        Code::WrongMachine,
+        format!("the tag `{}` is not what the files prove", claimed.platforms().join(".")),
+    )
+    .cause(format!("they prove `{}`", verdict.platform)))
 }
 
 /// Whether a claimed platform tag promises no more than was proven.

@@ -16,7 +16,9 @@ pub fn run(context: &Context) -> Result<()> {
     let tools = Tools { cache: &cache, index: &index, report: &context.report }.list();
     let search = Search::from_environment(Some(cache.folder("interpreters")?));
     let pythons: Vec<_> = PythonVersion::all()
-        .filter_map(|version| interpreter::find(Some(&Interpreter::Version(version)), &search, &context.report).ok())
+        .filter_map(|version| {
+            interpreter::find(Some(&Interpreter::Version(version)), &search, &context.report).ok()
+        })
         .collect();
     let isolation: Vec<_> = process::available()
         .into_iter()
@@ -43,7 +45,10 @@ pub fn run(context: &Context) -> Result<()> {
         }));
     }
     let mut rows = vec![
-        vec!["wheelbuild".to_owned(), format!("{} (recipe {})", env!("CARGO_PKG_VERSION"), &env!("WHEELBUILD_RECIPE")[..12])],
+        vec![
+            "wheelbuild".to_owned(),
+            format!("{} (recipe {})", env!("CARGO_PKG_VERSION"), &env!("WHEELBUILD_RECIPE")[..12]),
+        ],
         vec!["machine".to_owned(), format!("{} {}", std::env::consts::ARCH, std::env::consts::OS)],
         vec!["cache".to_owned(), cache.root().display().to_string()],
     ];

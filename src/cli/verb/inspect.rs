@@ -15,11 +15,8 @@ pub fn run(arguments: &Inspect, context: &Context) -> Result<()> {
     if !path.exists() {
         return Err(Error::new(Code::InputNotFound, format!("no file `{}`", path.display())));
     }
-    let value = if path.extension().is_some_and(|ending| ending == "whl") {
-        wheel(path)?
-    } else {
-        sdist(path)?
-    };
+    let value =
+        if path.extension().is_some_and(|ending| ending == "whl") { wheel(path)? } else { sdist(path)? };
     if context.global.json {
         return print_json(&value);
     }
@@ -91,7 +88,8 @@ fn show(value: &Value) -> Result<()> {
         .flatten()
         .map(|member| {
             let text = |key: &str| member[key].as_str().unwrap_or_default().to_owned();
-            let needs: Vec<&str> = member["needs"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+            let needs: Vec<&str> =
+                member["needs"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
             let size = terminal::size(member["size"].as_u64().unwrap_or(0));
             vec![text("name"), size, text("machine"), needs.join(" ")]
         })

@@ -6,7 +6,8 @@ use crate::python::installer::{self, GivenWheel, Layout};
 use crate::report::{Code, Error, Result};
 
 pub fn run(arguments: &Install, context: &Context) -> Result<()> {
-    let wheels: Vec<GivenWheel> = arguments.wheels.iter().map(|path| GivenWheel::open(path)).collect::<Result<_>>()?;
+    let wheels: Vec<GivenWheel> =
+        arguments.wheels.iter().map(|path| GivenWheel::open(path)).collect::<Result<_>>()?;
     let folder = &arguments.outdir;
     let used = std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some());
     if used {
