@@ -136,7 +136,7 @@ impl World {
 
     /// Limits that a test machine survives.
     pub fn limits() -> Limits {
-        Limits { memory: 512 << 20, processes: 64, disk: 256 << 20, time: Duration::from_secs(10) }
+        Limits { memory: 512 << 20, processes: 64, disk: 256 << 20, time: Duration::from_secs(60) }
     }
 
     /// Runs `script` as a setup.py in a fresh source folder. Gives how it ended, what it printed,

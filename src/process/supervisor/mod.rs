@@ -162,7 +162,7 @@ impl Run {
         while end.is_none() && limit_hit.is_none() {
             let left = self.time.saturating_sub(started.elapsed());
             match self.wait(left.min(watch::TICK)) {
-                Heard::Nothing => {}
+                Heard::Nothing => limit_hit = self.over(started),
                 Heard::CallerGone => break,
                 Heard::Words => match self.listen(&mut said) {
                     Ok(0) | Err(_) => break,
@@ -180,13 +180,6 @@ impl Run {
                 }
                 said = rest.to_owned();
             }
-            if end.is_none() {
-                limit_hit = if started.elapsed() >= self.time {
-                    Some(Limit::Time)
-                } else {
-                    self.watch.over(&self.tree)
-                };
-            }
         }
         let elapsed = started.elapsed();
         let leader = self.tree.end();
@@ -196,6 +189,10 @@ impl Run {
             Some(Word::Ended(status)) => Answer::Ended(Outcome { status, elapsed, limit_hit }),
             Some(Word::Ready) | None => Answer::Ended(Outcome { status: leader, elapsed, limit_hit }),
         }
+    }
+
+    fn over(&mut self, started: Instant) -> Option<Limit> {
+        if started.elapsed() >= self.time { Some(Limit::Time) } else { self.watch.over(&self.tree) }
     }
 
     fn listen(&mut self, said: &mut String) -> std::io::Result<usize> {

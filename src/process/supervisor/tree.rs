@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait, waitpid};
 
 use super::Status;
 
@@ -31,38 +31,37 @@ impl Tree {
     /// Ends everything and waits until it is gone. Gives how the leader ended.
     pub fn end(&self) -> Status {
         let _ = kill_process(self.leader, Signal::KILL);
-        if !self.namespace {
-            self.end_descendants();
-        }
         // In a namespace this returns only when every process in it is gone.
-        match waitpid(Some(self.leader), WaitOptions::empty()) {
+        let leader = match waitpid(Some(self.leader), WaitOptions::empty()) {
             Ok(Some((_, status))) => {
                 let status = ExitStatus::from_raw(status.as_raw());
                 status.code().map_or_else(|| Status::Signal(status.signal().unwrap_or(0)), Status::Code)
             }
             Ok(None) | Err(_) => Status::Signal(Signal::KILL.as_raw()),
+        };
+        if !self.namespace {
+            self.end_descendants();
         }
+        leader
     }
 
-    /// What loses its parent becomes our child, so everything is found by descent. All are stopped
-    /// before any is killed, again and again: otherwise a fork bomb outruns us.
+    /// What loses its parent becomes our child, so everything is found by descent, and nothing is
+    /// left when we have no child. All are stopped before any is killed, again and again:
+    /// otherwise a fork bomb outruns us.
     fn end_descendants(&self) {
         // One that cannot be killed (it waits for a device, or has become another user's) must
         // not hold the caller for ever.
         for _ in 0..5000 {
-            let mut found = self.processes();
-            found.retain(|pid| *pid != self.leader.as_raw_pid() as u32);
-            if found.is_empty() {
-                return;
+            match wait(WaitOptions::NOHANG) {
+                Ok(Some(_)) => continue,
+                Err(_) => return,
+                Ok(None) => {}
             }
+            let found = self.processes();
             for signal in [Signal::STOP, Signal::KILL] {
                 for pid in found.iter().filter_map(|pid| Pid::from_raw(*pid as i32)) {
                     let _ = kill_process(pid, signal);
                 }
-            }
-            for pid in found.iter().filter_map(|pid| Pid::from_raw(*pid as i32)) {
-                // Only those that are our children already are reaped here.
-                let _ = waitpid(Some(pid), WaitOptions::NOHANG);
             }
             std::thread::sleep(Duration::from_millis(1));
         }

@@ -14,6 +14,10 @@ pub const TICK: Duration = Duration::from_millis(50);
 /// Folders are walked this often at most while their file system does not fill.
 const WALK_EVERY: Duration = Duration::from_secs(2);
 
+/// Memory that no process shows is looked for this often at least: what it takes from the machine
+/// may be hidden by what others give back.
+const SEARCH_EVERY: Duration = Duration::from_secs(1);
+
 pub struct Watch {
     limits: Limits,
     /// Writable folders of this machine.
@@ -24,6 +28,7 @@ pub struct Watch {
     free_before: Vec<u64>,
     available_before: u64,
     next_walk: Instant,
+    next_search: Instant,
     /// What the last walk found the file systems to have lost.
     lost_at_walk: u64,
 }
@@ -43,6 +48,7 @@ impl Watch {
             free_before: Vec::new(),
             available_before: 0,
             next_walk: Instant::now() + WALK_EVERY,
+            next_search: Instant::now() + SEARCH_EVERY,
             lost_at_walk: 0,
         }
     }
@@ -68,7 +74,7 @@ impl Watch {
         self.over_disk(&processes).then_some(Limit::Disk)
     }
 
-    fn over_memory(&self, processes: &[u32], at_most: u64) -> bool {
+    fn over_memory(&mut self, processes: &[u32], at_most: u64) -> bool {
         let most = self.limits.memory;
         let scratch = self.scratch.as_deref().and_then(usage::room).map_or(0, |(used, _)| used);
         if at_most + scratch > most && usage::shared_memory_once(processes) + scratch > most {
@@ -76,16 +82,18 @@ impl Watch {
         }
         // Memory that no process shows: files without a name, and System V segments.
         let available = usage::memory_available().unwrap_or(u64::MAX);
-        if self.available_before.saturating_sub(available) < most {
+        if self.available_before.saturating_sub(available) < most && Instant::now() < self.next_search {
             return false;
         }
+        self.next_search = Instant::now() + SEARCH_EVERY;
         let hidden = usage::nameless_files(
             processes,
             &self.devices(),
             self.scratch.as_deref().and_then(usage::device),
         );
         let system_v = if self.scratch.is_some() { usage::system_v_memory() } else { 0 };
-        usage::shared_memory_once(processes) + scratch + hidden.memory + system_v > most
+        let hidden = scratch + hidden.memory + system_v;
+        at_most + hidden > most && usage::shared_memory_once(processes) + hidden > most
     }
 
     fn over_disk(&mut self, processes: &[u32]) -> bool {
