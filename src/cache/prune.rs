@@ -72,19 +72,40 @@ impl Cache {
             ("kits", age),
             ("views", age),
             ("downloads", age),
+            ("uv", age),
             ("tools", age),
         ] {
             let path = self.root().join(folder);
             for entry in fs::read_dir(&path).into_iter().flatten().flatten() {
                 if old(&entry.path(), age) {
                     let (files, size) = measure(&entry.path());
-                    remove(&entry.path())?;
+                    self.remove_at_once(&entry.path())?;
                     pruned.files += files;
                     pruned.size += size;
                 }
             }
         }
         Ok(pruned)
+    }
+}
+
+impl Cache {
+    /// Removes a folder that counts as whole while it stands: it is renamed away first, so that a
+    /// process killed here leaves no half of it.
+    fn remove_at_once(&self, path: &Path) -> Result<()> {
+        if !path.is_dir() || path.starts_with(self.root().join("tmp")) {
+            return remove(path);
+        }
+        let scratch = self.scratch("pruned-")?;
+        let away = scratch.path().join("folder");
+        // Renaming a folder changes its link to the parent, for which it has to be writable.
+        use std::os::unix::fs::PermissionsExt;
+        let _ = fs::set_permissions(path, fs::Permissions::from_mode(0o755));
+        match fs::rename(path, &away) {
+            Ok(()) => remove(&away),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(Error::io("remove", path, &error)),
+        }
     }
 }
 

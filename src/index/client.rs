@@ -11,6 +11,7 @@ use ureq::{Agent, Proxy};
 use url::Url;
 
 use super::config::Access;
+use super::credentials::basic;
 use super::page::{ACCEPT, JSON, Page};
 use super::{Source, Variables};
 use crate::report::{Code, Error, Report, Result, redact};
@@ -33,6 +34,8 @@ pub(super) struct Client {
     report: Report,
     agents: Mutex<HashMap<Route, Agent>>,
     roots: OnceLock<RootCerts>,
+    /// What the keyring said for an origin and user.
+    keyring: Mutex<HashMap<(String, String), Option<String>>>,
     pub(super) pause: fn(Duration),
 }
 
@@ -84,8 +87,8 @@ impl Failure {
 
 impl Client {
     pub fn new(access: Access, variables: Variables, report: Report) -> Self {
-        let (agents, roots) = (Mutex::default(), OnceLock::new());
-        Self { access, variables, report, agents, roots, pause: std::thread::sleep }
+        let (agents, roots, keyring) = (Mutex::default(), OnceLock::new(), Mutex::default());
+        Self { access, variables, report, agents, roots, keyring, pause: std::thread::sleep }
     }
 
     pub fn access(&self) -> &Access {
@@ -138,10 +141,10 @@ impl Client {
                 request = request.header(*name, *value);
             }
             // Looked up anew for each hop: what belongs to another origin is never sent.
-            let authorization = match hop {
+            let authorization = self.of_keyring(&url).or_else(|| match hop {
                 0 => self.access.credentials.header(&url),
                 _ => self.access.credentials.header_of_named_host(&url),
-            };
+            });
             if let Some(authorization) = authorization {
                 request = request.header("authorization", authorization);
             }
@@ -164,6 +167,34 @@ impl Client {
             }
         }
         Err(Failure::lasting(Error::new(Code::Network, format!("{} redirects without end", shown(&url)))))
+    }
+
+    /// What the program `keyring` says, where the user chose it and an address names a user without a
+    /// password. It is asked for the origin, then for the host, as pip and uv do.
+    fn of_keyring(&self, url: &Url) -> Option<String> {
+        if !self.access.keyring {
+            return None;
+        }
+        let user = self.access.credentials.user_without_password(url)?;
+        let origin = url.origin().ascii_serialization();
+        let mut kept = self.keyring.lock().unwrap_or_else(PoisonError::into_inner);
+        let password = kept.entry((origin.clone(), user.to_owned())).or_insert_with(|| {
+            let services = [origin.as_str(), url.host_str().unwrap_or_default()];
+            services.iter().find_map(|service| {
+                let output = duct::cmd("keyring", ["get", service, user])
+                    .full_env(self.variables.iter())
+                    .stdin_null()
+                    .stdout_capture()
+                    .stderr_capture()
+                    .unchecked()
+                    .run()
+                    .ok()
+                    .filter(|output| output.status.success())?;
+                let said = String::from_utf8(output.stdout).ok()?;
+                Some(said.trim_end_matches(['\r', '\n']).to_owned()).filter(|password| !password.is_empty())
+            })
+        });
+        password.as_deref().map(|password| basic(user, password))
     }
 
     /// Only TLS, but for this machine itself and hosts that the user trusts.

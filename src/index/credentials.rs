@@ -81,6 +81,13 @@ impl Credentials {
         Some(basic(user, password))
     }
 
+    /// The user that is known for `url` without a password: one for a keyring to complete.
+    pub fn user_without_password(&self, url: &Url) -> Option<&str> {
+        self.find(url, false)
+            .filter(|(user, password)| !user.is_empty() && password.is_empty())
+            .map(|(user, _)| user)
+    }
+
     /// `url` with its user and password in it, for an environment variable.
     pub fn put_into(&self, url: &Url) -> Url {
         let mut url = url.clone();
@@ -115,7 +122,8 @@ impl std::fmt::Debug for Credentials {
     }
 }
 
-fn basic(user: &str, password: &str) -> String {
+/// The value of `Authorization` for this user.
+pub(super) fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
 }
 

@@ -14,6 +14,7 @@ use crate::archive::{Limits, ZipReader};
 use crate::cache::{Cache, Digest};
 use crate::index::Index;
 use crate::report::{Code, Error, Report, Result};
+use crate::toolchain::zig::Zig;
 
 /// The folder of the cache that tools stand in.
 const FOLDER: &str = "tools";
@@ -118,6 +119,20 @@ impl Tools<'_> {
         let mut tools = self.fetch(&[name])?;
         // One name was asked for, and an unknown one is an error.
         tools.pop().ok_or_else(|| Error::bug(format!("no tool for `{name}`")))
+    }
+
+    /// zig: the one the user named, else the pinned one.
+    ///
+    /// # Errors
+    /// [`Code::InputNotFound`] when the named one does not run; as [`Tools::get`].
+    pub fn zig(&self, named: Option<&Path>) -> Result<Zig> {
+        match named {
+            Some(program) => Zig::named(program),
+            None => {
+                let tool = self.get("zig")?;
+                Zig::pinned(&tool.program, tool.version)
+            }
+        }
     }
 
     /// uv: the program the user named, else the pinned one.
