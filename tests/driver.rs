@@ -139,6 +139,58 @@ fn zig_cc_compiles_and_links_for_the_target() {
     check_c_and_cxx(&Build::new("aarch64-linux-gnu.2.28", Compiler::ZigCc { zig }));
 }
 
+/// A kit in the tests' own store, made at first need.
+fn kit(zig: &Path, target: &str, cxx: bool) -> Compiler {
+    use wheelbuild::toolchain::{Zig, kit};
+    let store = std::env::var_os("WHEELBUILD_TEST_KITS")
+        .map_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("kits"), PathBuf::from);
+    let target = target.parse().unwrap();
+    let paths =
+        kit::ensure(&Zig::named(zig).unwrap(), &target, cxx, &store, &wheelbuild::report::Report::silent())
+            .unwrap();
+    Compiler::Kit { zig: zig.to_owned(), kit: paths.root }
+}
+
+#[test]
+fn the_kit_compiles_and_links_for_the_target() {
+    let Some(zig) = zig() else { return };
+    let build = Build::new("aarch64-linux-gnu.2.28", kit(&zig, "aarch64-linux-gnu.2.28", true));
+    check_c_and_cxx(&build);
+    assert_eq!(build.last().ran[1], "ld.lld", "an extension's link starts no clang");
+    // Sources in a link, and link-time optimisation, go through clang and our ld.lld.
+    build.write("conftest.c", "#include <math.h>\nint main(int n, char **v) { return (int)sin(n); }\n");
+    build.ok("cc -Wall -Werror -Werror=unused-command-line-argument conftest.c -o conftest");
+    build.ok("cc -flto=auto -O2 -shared -fPIC a.c -o lto.so");
+    assert_eq!(build.last().ran[1], "clang");
+    assert_eq!(machine(&build.read("lto.so")), AARCH64);
+    build.ok("cc -c -march=armv8.2-a+sve -Werror -Werror=unused-command-line-argument a.c");
+    build.ok("cc -shared -Wl,--exclude-libs,ALL,-Map=a.map,--default-symver a.o -o map.so");
+    assert!(build.path("src/a.map").exists());
+    build.ok("cc -r a.o b.o -o both.o");
+    build.ok("ld -shared a.o -lm -o ld.so");
+    assert_eq!(build.ok("cc -dumpmachine"), "aarch64-linux-gnu\n");
+    assert!(build.ok("cc -Wl,--version").contains("LLD"));
+    assert!(!build.run("cc conftest.c -lgomp -o conftest").status.success());
+    let errors =
+        wheelbuild::toolchain::diagnosis::causes(&[Call { probe: Probe::No, ..build.last() }], "", |_| None);
+    assert!(errors[0].headline().contains("`gomp`"), "{errors:?}");
+}
+
+#[test]
+fn a_first_cxx_link_asks_for_the_runtime() {
+    let Some(zig) = zig() else { return };
+    // A floor of its own, whose family other tests do not give a C++ runtime.
+    let build = Build::new("s390x-linux-gnu.2.28", kit(&zig, "s390x-linux-gnu.2.28", false));
+    build.write("a.c", "int f(void) { return 1; }\n");
+    build.write("b.cpp", "#include <string>\nstd::string g() { return \"g\"; }\n");
+    build.ok("cc -fPIC -c a.c -o a.o");
+    build.ok("cc -shared a.o -o a.so");
+    build.ok("c++ -fPIC -c b.cpp -o b.o");
+    assert!(!wheelbuild::toolchain::driver::needs_cxx_runtime(&build.calls()));
+    assert!(!build.run("c++ -shared b.o -o b.so").status.success());
+    assert!(wheelbuild::toolchain::driver::needs_cxx_runtime(&build.calls()));
+}
+
 /// The wrappers of hermetic toolchains: two lines that call zig.
 #[test]
 fn a_users_wrapper_compiles_and_links_for_the_target() {

@@ -230,7 +230,7 @@ fn headers(target: &Target, language: Language) -> Vec<&'static str> {
 }
 
 /// Where `-lunwind`, `-lgcc_s`, `-lc++` and `-lstdc++` are found.
-fn library_folders(target: &Target, kit: &KitPaths) -> impl Iterator<Item = String> {
+pub fn library_folders(target: &Target, kit: &KitPaths) -> impl Iterator<Item = String> {
     [kit.base(target).join("lib"), kit.cxx(target).join("lib")].into_iter().map(|folder| text(&folder))
 }
 

@@ -227,7 +227,12 @@ impl DriverConfig {
                     command.extend(clang::prefix(&target, &paths, language));
                     *tail = clang::tail(&target, &paths, language);
                 }
+                set.kit = Some(Kit { root: kit.clone(), target: target.to_string() });
                 set.link = clang::linker(&self.bin.join("ld.lld"));
+                set.ld_tail = clang::library_folders(&target, &paths)
+                    .chain([text(&paths.sys(&target).join("usr/lib"))])
+                    .map(|folder| format!("-L{folder}"))
+                    .collect();
                 set.link_tail = clang::link_tail(&target, &paths, true);
                 set.private_symbols = Some(text(&paths.private_symbols(&target)));
                 set.zig_tools(&zig, Some(target));
@@ -296,6 +301,8 @@ pub struct Toolset {
     pub cc: Vec<String>,
     pub cxx: Vec<String>,
     pub ld: Vec<String>,
+    /// Behind the arguments of a package's own call of `ld`.
+    pub ld_tail: Vec<String>,
     pub ar: Vec<String>,
     pub ranlib: Vec<String>,
     /// Folders of headers, as arguments, behind the package's own.
@@ -303,6 +310,8 @@ pub struct Toolset {
     /// The C library's headers and the kit's libraries, behind everything.
     pub tail_c: Vec<String>,
     pub tail_cxx: Vec<String>,
+    /// The kit's root, for a compiler that has one.
+    pub kit: Option<Kit>,
     /// In front of them when linking, and behind.
     pub link: Vec<String>,
     pub link_tail: Vec<String>,
@@ -315,6 +324,14 @@ pub struct Toolset {
     pub rules: String,
     /// See `default_line`.
     pub defaults: String,
+}
+
+/// A runtime kit and the target it is used for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kit {
+    pub root: PathBuf,
+    pub target: String,
 }
 
 impl Toolset {

@@ -19,6 +19,7 @@ mod child;
 mod command;
 mod config;
 mod cxx_objects;
+mod direct;
 mod folders;
 mod install;
 mod invocation;
@@ -97,6 +98,12 @@ impl Tool {
     pub fn is_for_build_machine(self) -> bool {
         matches!(self, Self::BuildCc | Self::BuildCxx | Self::BuildAr)
     }
+}
+
+/// True if a link failed only because the kit has no C++ runtime for the target yet: it is to be made
+/// and the build run again, whether the hook failed or went on without. Most packages never ask for it, and it costs half a minute.
+pub fn needs_cxx_runtime(calls: &[Call]) -> bool {
+    calls.iter().any(|call| call.stderr.iter().any(|line| line.contains(translate::NO_CXX_RUNTIME)))
 }
 
 /// The tool that the program was called as, if any: by file name, a triple in front allowed

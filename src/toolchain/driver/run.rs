@@ -211,6 +211,7 @@ impl Session {
             call.ran.extend(words);
             if !relocatable {
                 call.ran.extend(set.library_folders.iter().map(|folder| format!("-L{folder}")));
+                call.ran.extend_from_slice(&set.ld_tail);
             }
             self.finish(call, true)
         };

@@ -6,12 +6,17 @@ use super::calls::Kind;
 use super::command::{self, Arg, Joint, LinkerArg};
 use super::config::{Driver, Toolset};
 use super::cxx_objects;
+use super::direct;
 use super::folders::Folders;
 use super::invocation::Invocation;
 use super::rules::{Dialect, Level, Place, Rules, Step, Verdict};
 use crate::report::{Code, Error, Result};
-use crate::target::Arch;
-use crate::toolchain::clang::Language;
+use crate::target::{Arch, Target};
+use crate::toolchain::clang::{self, Language};
+use crate::toolchain::kit::KitPaths;
+
+/// What a link in C++ says when the kit has no C++ runtime yet. [`super::needs_cxx_runtime`] looks for it.
+pub const NO_CXX_RUNTIME: &str = "the runtime kit has no C++ part for this target yet";
 
 /// A compiler call, ready to run.
 #[derive(Debug)]
@@ -127,6 +132,9 @@ impl Translator<'_> {
         }
         let scratch = if set.dialect == Dialect::Zig { zig_output(&mut args, invocation)? } else { None };
         let given: Vec<String> = args.iter().map(Arg::canonical).collect();
+        if let Some(words) = self.direct(&args, &given, invocation, language)? {
+            return Ok(Translated { words, dropped, scratch });
+        }
 
         let cxx = language == Language::Cxx;
         let mut words = if cxx { set.cxx.clone() } else { set.cc.clone() };
@@ -159,6 +167,41 @@ impl Translator<'_> {
             words.extend(set.default_words(Step::Link, Place::Last, &given));
         }
         Ok(Translated { words, dropped, scratch })
+    }
+
+    /// The command of a link that lld makes without the clang driver, when there is a kit and it can.
+    fn direct(
+        &self,
+        args: &[Arg],
+        given: &[String],
+        invocation: &Invocation,
+        language: Language,
+    ) -> Result<Option<Vec<String>>> {
+        let set = self.toolset;
+        let Some(kit) = set.kit.as_ref().filter(|_| invocation.kind == Kind::Link) else { return Ok(None) };
+        let target: Target = kit.target.parse()?;
+        let kit = KitPaths::new(&kit.root);
+        if language == Language::Cxx && !invocation.relocatable && !kit.cxx(&target).is_dir() {
+            return Err(Error::new(Code::Linker, NO_CXX_RUNTIME));
+        }
+        if invocation.reads_source() {
+            return Ok(None);
+        }
+        let mut args = args.to_vec();
+        args.extend(command::parse(set.default_words(Step::Link, Place::Last, given))?);
+        let Some(mut direct) = direct::plan(&args) else { return Ok(None) };
+        direct.inputs.extend(set.library_folders.iter().map(|folder| format!("-L{folder}")));
+        let link = clang::Link {
+            output: direct.output,
+            language,
+            start_files: direct.start_files,
+            default_libraries: direct.default_libraries,
+            own_version_script: direct.own_version_script,
+            inputs: &direct.inputs,
+        };
+        // Program and `ld.lld`; the emulation behind them is in the link's own words.
+        let command = set.ld.iter().take(2).cloned();
+        Ok(Some(command.chain(clang::lld(&target, &kit, &link)).collect()))
     }
 
     /// C++ when called so, when a source is, when libc++ is asked for, or when an object needs it.
