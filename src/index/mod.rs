@@ -14,6 +14,7 @@ mod download;
 mod filename;
 mod html;
 mod page;
+mod route;
 mod variables;
 
 use std::collections::HashMap;
