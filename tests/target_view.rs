@@ -178,7 +178,7 @@ fn expected(
         "processor": "",
         "bits": format!("{}bit", target.arch.bits),
         "libc": libc,
-        "multiarch": target.multiarch(),
+        "multiarch": version.multiarch(target),
         "cache_tag": format!("cpython-3{}", version.minor),
         "maxsize": target.arch.bits,
     });
@@ -281,4 +281,45 @@ fn a_started_python_believes_it_too_and_a_missing_view_stops_it() {
     let output = environment.python(&variables).args(["-I", "-c", "print('went on')"]).output().unwrap();
     assert!(!output.status.success() && output.stdout.is_empty());
     assert!(String::from_utf8_lossy(&output.stderr).contains("no view of the target"));
+}
+
+/// zig has headers of every target: its compiler checks each size the view states.
+#[test]
+fn every_view_says_what_the_targets_compiler_says() {
+    let Some(zig) = std::env::var_os("WHEELBUILD_ZIG") else {
+        println!("SKIP: WHEELBUILD_ZIG names no zig");
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/layout.c");
+    let mut compiled = 0;
+    for python in interpreters().into_iter().filter(|python| python.headers.is_some()) {
+        for target in targets() {
+            let root = folder.path().join(format!("{}-{target}", python.version));
+            let inside = ViewPaths { root: root.clone(), bin: "/build/bin".into() };
+            let view = view::write_view(&python, &target, &inside, None, &root).unwrap();
+            let output = Command::new(&zig)
+                .args([
+                    "cc",
+                    "-target",
+                    &target.zig_triple(),
+                    "-O1",
+                    "-Werror",
+                    "-c",
+                    "-o",
+                    "/dev/null",
+                    "-I",
+                ])
+                .arg(view.include_dir())
+                .arg(&source)
+                .env("ZIG_GLOBAL_CACHE_DIR", folder.path().join("cache"))
+                .env("ZIG_LOCAL_CACHE_DIR", folder.path().join("cache"))
+                .output()
+                .unwrap();
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert!(output.status.success(), "Python {} for {target}:\n{said}", python.full_version);
+            compiled += 1;
+        }
+    }
+    println!("{compiled} pairs of interpreter and target compiled");
 }

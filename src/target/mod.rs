@@ -85,7 +85,8 @@ impl Target {
         self.arch.rust.replace("{libc}", self.libc.name())
     }
 
-    /// The multiarch triplet CPython's build puts into EXT_SUFFIX: `aarch64-linux-gnu`.
+    /// The multiarch triplet of the platform: `aarch64-linux-gnu`. What a CPython goes by there is
+    /// [`PythonVersion::multiarch`].
     pub fn multiarch(&self) -> String {
         self.arch.multiarch.replace("{libc}", self.libc.name())
     }

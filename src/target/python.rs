@@ -12,6 +12,9 @@ const MINORS: std::ops::RangeInclusive<u32> = 9..=15;
 /// The first minor with a free-threaded build (PEP 703).
 const FIRST_FREE_THREADED: u32 = 13;
 
+/// The first minor whose extension suffix tells musl from glibc.
+const FIRST_MUSL_TRIPLET: u32 = 11;
+
 /// A CPython feature version, `3.11` or `3.13t`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PythonVersion {
@@ -53,7 +56,16 @@ impl PythonVersion {
 
     /// SOABI: `cpython-311-aarch64-linux-gnu`.
     pub fn soabi(self, target: &Target) -> String {
-        format!("cpython-3{}{}-{}", self.minor, self.abi_flags(), target.multiarch())
+        format!("cpython-3{}{}-{}", self.minor, self.abi_flags(), self.multiarch(target))
+    }
+
+    /// The multiarch triplet that this CPython goes by on `target`: `aarch64-linux-gnu`.
+    ///
+    /// Before 3.11 CPython took musl for glibc (bpo-43112), and its importer still looks for that name:
+    /// published musllinux wheels for 3.9 and 3.10 hold `.cpython-39-x86_64-linux-gnu.so`.
+    pub fn multiarch(self, target: &Target) -> String {
+        let libc = if self.minor < FIRST_MUSL_TRIPLET { "gnu" } else { target.libc.name() };
+        target.arch.multiarch.replace("{libc}", libc)
     }
 
     /// `python3.11`, `python3.13t`: the name of the program and of the library folder.
@@ -163,7 +175,12 @@ mod tests {
         assert_eq!(version.extension_suffix(&target), ".cpython-313t-aarch64-linux-gnu.so");
         assert_eq!(version.abi_tag(), "cp313t");
         let target: Target = "armv7-linux-musl".parse().unwrap();
-        let version: PythonVersion = "3.9".parse().unwrap();
-        assert_eq!(version.soabi(&target), "cpython-39-arm-linux-musleabihf");
+        for (version, soabi) in [
+            ("3.9", "cpython-39-arm-linux-gnueabihf"),
+            ("3.10", "cpython-310-arm-linux-gnueabihf"),
+            ("3.11", "cpython-311-arm-linux-musleabihf"),
+        ] {
+            assert_eq!(version.parse::<PythonVersion>().unwrap().soabi(&target), soabi);
+        }
     }
 }

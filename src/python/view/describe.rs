@@ -38,7 +38,7 @@ pub(super) fn build_details(
             "cache_tag": format!("cpython-3{minor}"),
             "version": info,
             "hexversion": hexversion,
-            "_multiarch": target.multiarch(),
+            "_multiarch": version.multiarch(target),
         },
         "abi": {"flags": flags, "extension_suffix": suffix, "stable_abi_suffix": ".abi3.so"},
         "suffixes": {

@@ -36,7 +36,7 @@ const CODE: &str = include_str!("lie.py");
 
 /// The name of the sysconfig data module CPython looks for on the target.
 pub(super) fn data_module(version: PythonVersion, target: &Target) -> String {
-    format!("_sysconfigdata_{}_linux_{}", version.abi_flags(), target.multiarch())
+    format!("_sysconfigdata_{}_linux_{}", version.abi_flags(), version.multiarch(target))
 }
 
 /// `_wheelbuild_view.py`: what is shown, then the code that shows it.
@@ -53,7 +53,7 @@ pub(super) fn module(version: PythonVersion, target: &Target, inside: &ViewPaths
         "bits": target.arch.bits,
         "libc": libc,
         "platform": target.python_platform(),
-        "multiarch": target.multiarch(),
+        "multiarch": version.multiarch(target),
         "data": data_module(version, target),
         "stdlib": format!("{root}/lib/{}", version.program()),
         "include": format!("{root}/include/{}", version.program()),

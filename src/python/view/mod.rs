@@ -145,7 +145,7 @@ pub fn compose(
         }
         None => {
             variables = variables::synthesise(&read_data(&python.sysconfig_data)?, version, target, inside);
-            config = header_settings(target);
+            config = header_settings(version, target);
             headers = python.headers.clone();
         }
     }
@@ -200,12 +200,12 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 /// The table's values in the form of pyconfig.h.
-fn header_settings(target: &Target) -> BTreeMap<&'static str, Option<String>> {
+fn header_settings(version: PythonVersion, target: &Target) -> BTreeMap<&'static str, Option<String>> {
     let mut settings: BTreeMap<_, _> = table::settings(target)
         .into_iter()
         .map(|(name, setting)| (name, setting.number().map(|number| number.to_string())))
         .collect();
-    settings.insert("SOABI_PLATFORM", Some(format!("\"{}\"", target.multiarch())));
+    settings.insert("SOABI_PLATFORM", Some(format!("\"{}\"", version.multiarch(target))));
     settings
 }
 

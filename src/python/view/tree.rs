@@ -75,7 +75,7 @@ fn prefixes(folder: &Path, version: PythonVersion, target: &Target) -> Vec<(Path
 fn headers(root: &Path, version: PythonVersion, target: &Target) -> Option<Headers> {
     let include = root.join("include");
     let folder = include.join(version.program());
-    let config = [include.join(target.multiarch()).join(version.program()), folder.clone()]
+    let config = [include.join(version.multiarch(target)).join(version.program()), folder.clone()]
         .map(|folder| folder.join("pyconfig.h"))
         .into_iter()
         .find(|file| file.is_file())?;
