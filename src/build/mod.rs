@@ -35,7 +35,7 @@ pub struct Builder<'a> {
     options: &'a Options,
     report: &'a Report,
     interrupt: &'a Interrupt,
-    index: Index,
+    index: &'a Index,
     /// Requirements that are being built for their dependents, outermost first; guards against circles.
     ancestors: Vec<String>,
     /// The requirements to build with, whatever any lock says: those of a build that is repeated.
@@ -55,8 +55,13 @@ struct Job<'a> {
 }
 
 impl<'a> Builder<'a> {
-    pub fn new(cache: &'a Cache, options: &'a Options, report: &'a Report, interrupt: &'a Interrupt) -> Self {
-        let index = Index::of_process(options.offline, report.clone());
+    pub fn new(
+        cache: &'a Cache,
+        index: &'a Index,
+        options: &'a Options,
+        report: &'a Report,
+        interrupt: &'a Interrupt,
+    ) -> Self {
         Self { cache, options, report, interrupt, index, ancestors: Vec::new(), enforced: None }
     }
 
@@ -168,7 +173,7 @@ impl<'a> Builder<'a> {
     fn path_of(&self, source: &Source) -> Result<PathBuf> {
         match source {
             Source::Path(path) => Ok(path.clone()),
-            Source::Index { name, version } => fetch::sdist(self.cache, &self.index, name, version),
+            Source::Index { name, version } => fetch::sdist(self.cache, self.index, name, version),
         }
     }
 
@@ -191,7 +196,7 @@ impl<'a> Builder<'a> {
     }
 
     fn tools(&self) -> Tools<'_> {
-        Tools { cache: self.cache, index: &self.index, report: self.report }
+        Tools { cache: self.cache, index: self.index, report: self.report }
     }
 
     fn uv(&self) -> Result<PathBuf> {

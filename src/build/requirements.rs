@@ -249,7 +249,7 @@ impl Builder<'_> {
         options.sysroots.clear();
         options.allow_pure = true;
         options.python = Some(crate::target::Interpreter::Path(job.python.executable.clone()));
-        let mut inner = Builder::new(self.cache, &options, self.report, self.interrupt);
+        let mut inner = Builder::new(self.cache, self.index, &options, self.report, self.interrupt);
         inner.ancestors = self.ancestors.iter().cloned().chain([this.clone()]).collect();
         let source = Source::Index { name: name.to_owned(), version: version.to_owned() };
         let built = inner.build(&source, &target).map_err(|error| {
@@ -260,7 +260,7 @@ impl Builder<'_> {
     }
 
     fn uv_with<'b>(&'b self, program: &'b Path) -> Uv<'b> {
-        Uv { program, index: &self.index, cache: self.cache, report: self.report }
+        Uv { program, index: self.index, cache: self.cache, report: self.report }
     }
 }
 

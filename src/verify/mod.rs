@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::build::{Builder, CompilerChoice, EPOCH, Options, Source};
 use crate::cache::{Cache, Digest};
+use crate::index::Index;
 use crate::process::Interrupt;
 use crate::report::{Code, Error, Report, Result};
 use crate::target::{Interpreter, Target};
@@ -72,7 +73,9 @@ pub fn verify(
     };
     let target: Target = record.target.parse()?;
     let options = options_of(&record, options)?;
-    let built = Builder::new(cache, &options, report, interrupt).enforce(&record).build(&source, &target)?;
+    let index = Index::of_process(options.offline, report.clone());
+    let built =
+        Builder::new(cache, &index, &options, report, interrupt).enforce(&record).build(&source, &target)?;
     if built.entry.wheel == digest {
         return Ok(Verified::Same { sha256: digest });
     }

@@ -9,6 +9,7 @@ use crate::cache::Cache;
 use crate::cli::typed::{Build, How};
 use crate::cli::{Context, Failure, error_json, print, print_json, ready, terminal};
 use crate::config::Config;
+use crate::index::Index;
 use crate::metadata::normalize;
 use crate::process::{Interrupt, IsolationChoice, Limits};
 use crate::report::{Code, Error, Event, Result};
@@ -38,13 +39,14 @@ pub fn run(arguments: &Build, context: &Context) -> Result<(), Failure> {
         arguments.outdir.clone().or_else(|| config.outdir.clone()).unwrap_or_else(|| PathBuf::from("dist"));
     let cache = Cache::open(&ready::cache_dir(&context.global, config)?)?;
     let interrupt = Interrupt::new()?;
+    let index = Index::of_process(options.offline, context.report.clone());
     let start = Instant::now();
     let mut rows = Vec::new();
     for source in &sources {
         for target in &targets {
             let row_start = Instant::now();
             let options = for_package(&options, source, config);
-            let builder = Builder::new(&cache, &options, &context.report, &interrupt);
+            let builder = Builder::new(&cache, &index, &options, &context.report, &interrupt);
             let result = builder.build(source, target).and_then(|built| {
                 let path = built.write(&outdir)?;
                 Ok((built, path))
