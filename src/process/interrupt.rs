@@ -1,7 +1,9 @@
 //! Ctrl-C: one flag that ends every run at once.
 
 use std::fmt;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
+#[cfg(target_os = "linux")]
+use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -16,6 +18,7 @@ pub struct Interrupt(Arc<Inner>);
 
 struct Inner {
     set: AtomicBool,
+    #[cfg_attr(not(target_os = "linux"), expect(dead_code, reason = "keeps the pipe open"))]
     readable: OwnedFd,
     writable: OwnedFd,
 }
@@ -59,6 +62,7 @@ impl Interrupt {
     }
 
     /// Becomes readable when the flag is set.
+    #[cfg(target_os = "linux")]
     pub(super) fn wake(&self) -> BorrowedFd<'_> {
         self.0.readable.as_fd()
     }

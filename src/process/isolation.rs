@@ -82,6 +82,7 @@ pub fn set_supervisor(executable: &Path) {
     let _ = SUPERVISOR.set(executable.to_owned());
 }
 
+#[cfg(target_os = "linux")]
 pub(super) fn supervisor_executable() -> Option<&'static Path> {
     SUPERVISOR.get().map(PathBuf::as_path)
 }

@@ -57,6 +57,7 @@ fn open_log(path: &Path) -> Result<File> {
 }
 
 /// The error for a sandbox that could not be made; `cause` says at which step and why.
+#[cfg(target_os = "linux")]
 pub(super) fn broken_sandbox(sandbox: &Sandbox, cause: String) -> Error {
     Error::new(Code::Isolation, format!("cannot isolate the build with `{}`", sandbox.isolation))
         .cause(cause)

@@ -131,7 +131,14 @@ fn expected(of: impl Fn(&Attempt) -> Expected, wanted: &[Expected]) -> BTreeSet<
 fn namespaces_hold_every_attempt() {
     assert!(attempts().len() >= 20);
     if works(Isolation::Namespaces) {
-        assert_eq!(escaped(Isolation::Namespaces, |_| true), BTreeSet::new());
+        // Among what root can do, that is the difference (`root_without_mapped_users_…`).
+        let only_root = std::env::var(runs::ROLE).is_ok_and(|role| role == "kept-root");
+        let chosen = |attempt: &Attempt| {
+            !only_root
+                || attempt.none == Expected::EscapesAsRoot
+                || attempt.limit.is_some_and(|limit| limit != Limit::Time)
+        };
+        assert_eq!(escaped(Isolation::Namespaces, chosen), BTreeSet::new());
     }
 }
 

@@ -16,7 +16,7 @@ use super::works;
 use super::world::{World, use_supervisor};
 
 /// Says to a copy of these tests what it is for.
-const ROLE: &str = "WHEELBUILD_TEST_ROLE";
+pub const ROLE: &str = "WHEELBUILD_TEST_ROLE";
 
 fn shell(sandbox: &Sandbox, script: &str) -> Result<(Outcome, String), Error> {
     use_supervisor();
@@ -153,6 +153,61 @@ fn the_headers_of_the_build_machine_are_hidden() {
     if fs::read_dir("/usr/include").is_ok_and(|mut entries| entries.next().is_some()) {
         let sandbox = sandbox.mount(Mount::here("/usr/include"));
         assert_ne!(prints(&sandbox, "ls -A /usr/include"), "");
+    }
+}
+
+#[test]
+fn the_network_is_there_only_when_asked_for() {
+    let interfaces = |text: &str| -> Vec<String> {
+        text.lines().filter_map(|line| Some(line.split_once(':')?.0.trim().to_owned())).collect()
+    };
+    if !works(Isolation::Namespaces) {
+        return;
+    }
+    let mut sandbox = Sandbox::new(Isolation::Namespaces);
+    assert_eq!(interfaces(&prints(&sandbox, "cat /proc/net/dev")), ["lo"]);
+    sandbox.network = true;
+    let here = interfaces(&fs::read_to_string("/proc/net/dev").unwrap());
+    assert_eq!(interfaces(&prints(&sandbox, "cat /proc/net/dev")), here);
+    assert_eq!(
+        prints(&sandbox, "cat /etc/resolv.conf"),
+        fs::read_to_string("/etc/resolv.conf").unwrap_or_default()
+    );
+}
+
+#[test]
+fn root_without_mapped_users_is_held_as_well() {
+    if !rustix::process::geteuid().is_root() || !works(Isolation::Namespaces) {
+        println!("SKIP: only root can make a file system that maps no users");
+        return;
+    }
+    let copy = Copy::new();
+    let place = copy.file("ramfs");
+    fs::create_dir(&place).unwrap();
+    // A run then stays root outside, so its files there are its own.
+    let script = "mount -t ramfs ramfs \"$0\" && chmod 1777 \"$0\" && exec \"$@\"";
+    for test in ["namespaces_hold_every_attempt", "runs::a_mount_shows_itself_and_nothing_beside_it"] {
+        let plain = copy.command(test, "kept-root");
+        let output = std::process::Command::new("unshare")
+            .args(["--mount", "/bin/sh", "-c", script])
+            .arg(&place)
+            .arg(plain.get_program())
+            .args(plain.get_args())
+            .envs(plain.get_envs().filter_map(|(name, value)| Some((name, value?))))
+            .env("TMPDIR", &place)
+            .output()
+            .unwrap();
+        let printed = String::from_utf8_lossy(&output.stdout);
+        println!("{printed}");
+        assert!(
+            output.status.success() && printed.contains("1 passed"),
+            "{printed}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        if test.starts_with("namespaces") {
+            // Not held by being another user, but by there being nothing to write to.
+            assert!(printed.contains("Read-only file system: '/proc/sys/kernel/core_pattern'"), "{printed}");
+        }
     }
 }
 

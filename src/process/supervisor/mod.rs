@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `client` | the caller's side: starts the supervisor, keeps its lifeline, writes the log |
 //! | `identity` | whom the run becomes: its user, and the namespaces |
-//! | `root` | the empty root and what is mounted in it |
+//! | `root`, `mountinfo` | the empty root and what is mounted in it |
 //! | `landlock` | the allow list where there is no root of our own |
 //! | `leader` | the first process of the run: gives up every right, starts the program, waits |
 //! | `watch`, `usage` | the limits |
@@ -16,6 +16,7 @@ mod identity;
 mod kernel;
 mod landlock;
 mod leader;
+mod mountinfo;
 mod root;
 mod tree;
 mod usage;

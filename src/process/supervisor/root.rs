@@ -12,7 +12,7 @@ use rustix::mount::{
 };
 use rustix::process::{Gid, Uid, pivot_root};
 
-use super::{Sandbox, Step, Trying};
+use super::{Sandbox, Step, Trying, mountinfo};
 use crate::process::{BUILD_HOME, Mount};
 
 /// Folders of the machine that hold programs and libraries. Where it has a link there (merged
@@ -23,7 +23,7 @@ const SYSTEM: &[&str] = &["usr", "bin", "sbin", "lib", "lib32", "lib64", "libx32
 const ETC: &[&str] = &["ld.so.cache", "alternatives"];
 
 /// The same, needed to reach a network.
-const ETC_NETWORK: &[&str] = &["resolv.conf", "ssl", "pki", "ca-certificates"];
+const ETC_NETWORK: &[&str] = &["ssl", "pki", "ca-certificates"];
 
 /// The build machine's headers and pkg-config files. A build that finds them believes in libraries
 /// that the target does not have (or compiles against the wrong ones).
@@ -97,6 +97,8 @@ pub fn build(
     mapped: Vec<Option<OwnedFd>>,
     owner: Option<(Uid, Gid)>,
 ) -> Step<()> {
+    // Often a link to a place that the run does not see.
+    let name_servers = sandbox.network.then(|| std::fs::read("/etc/resolv.conf").unwrap_or_default());
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
         .trying(|| "keep mounts private".to_owned())?;
     let plain = MountFlags::NOSUID | MountFlags::NODEV;
@@ -120,7 +122,7 @@ pub fn build(
     rustix::process::chdir("/").trying(|| "enter the new root".to_owned())?;
     memory("/new", "mode=755,size=1m")?;
     // Memory, not disk: never more of it than half of what the run may use.
-    let size = sandbox.limits.disk.min(sandbox.limits.memory / 2);
+    let size = sandbox.limits.disk.min(sandbox.limits.memory / 2).max(1 << 20);
     memory("/scratch", &format!("mode=755,size={size},nr_inodes=1m"))?;
     let mut root = Root { rules: Vec::new(), ours: Vec::new(), owner };
     for place in ["/", "/new", "/scratch"] {
@@ -128,7 +130,7 @@ pub fn build(
     }
     root.rule("/", false);
     root.system()?;
-    root.etc(sandbox.network)?;
+    root.etc(name_servers)?;
     root.devices()?;
     root.scratch()?;
     for (source, mapped) in sources.iter().zip(mapped) {
@@ -196,7 +198,7 @@ impl Root {
         Ok(())
     }
 
-    fn etc(&mut self, network: bool) -> Step<()> {
+    fn etc(&mut self, name_servers: Option<Vec<u8>>) -> Step<()> {
         make_folder(Path::new("/new/etc"), 0o755)?;
         let files = [
             (
@@ -212,9 +214,13 @@ impl Root {
             std::fs::write(Path::new("/new/etc").join(name), text)
                 .trying(|| format!("write `/etc/{name}`"))?;
         }
-        for name in ETC.iter().chain(if network { ETC_NETWORK } else { &[] }) {
+        let network: &[&str] = if name_servers.is_some() { ETC_NETWORK } else { &[] };
+        if let Some(text) = name_servers {
+            std::fs::write("/new/etc/resolv.conf", text).trying(|| "write `/etc/resolv.conf`".to_owned())?;
+        }
+        for name in ETC.iter().chain(network) {
             let old = Path::new("/old/etc").join(name);
-            // A link here (resolv.conf often is one) leads astray from /old: only real ones.
+            // A link leads astray from /old: only real ones.
             let Ok(there) = old.symlink_metadata() else { continue };
             if there.is_dir() || there.is_file() {
                 self.bind(&old, &Path::new("/etc").join(name), there.is_dir())?;
@@ -324,7 +330,7 @@ impl Root {
         let table =
             std::fs::read_to_string("/old/proc/self/mountinfo").trying(|| "read the mounts".to_owned())?;
         for line in table.lines() {
-            let Some((place, options)) = parse_mount(line) else { continue };
+            let Some((place, options)) = mountinfo::parse(line) else { continue };
             let Ok(beneath) = place.strip_prefix("/new") else { continue };
             let at = Path::new("/").join(beneath);
             if at.starts_with("/proc") {
@@ -357,62 +363,9 @@ fn make_folders(path: &Path) -> Step<()> {
     std::fs::create_dir_all(path).trying(|| format!("make `{}`", path.display()))
 }
 
-/// Place and flags of a line of /proc/PID/mountinfo (proc(5)): the fifth and sixth field. The
-/// flags must be given again when a mount is changed, or a less privileged namespace is refused.
-fn parse_mount(line: &str) -> Option<(PathBuf, MountFlags)> {
-    let mut fields = line.split(' ').skip(4);
-    let (place, options) = (fields.next()?, fields.next()?);
-    let mut flags = MountFlags::empty();
-    for option in options.split(',') {
-        flags |= match option {
-            "ro" => MountFlags::RDONLY,
-            "nosuid" => MountFlags::NOSUID,
-            "nodev" => MountFlags::NODEV,
-            "noexec" => MountFlags::NOEXEC,
-            "noatime" => MountFlags::NOATIME,
-            "nodiratime" => MountFlags::NODIRATIME,
-            "relatime" => MountFlags::RELATIME,
-            _ => MountFlags::empty(),
-        };
-    }
-    Some((unescape(place), flags))
-}
-
-/// Blank, tab, newline and backslash are written as `\` and three octal digits there.
-fn unescape(text: &str) -> PathBuf {
-    use std::os::unix::ffi::OsStringExt;
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while at < bytes.len() {
-        let octal = bytes
-            .get(at + 1..at + 4)
-            .and_then(|digits| u8::from_str_radix(std::str::from_utf8(digits).ok()?, 8).ok());
-        match (bytes[at], octal) {
-            (b'\\', Some(byte)) => {
-                out.push(byte);
-                at += 4;
-            }
-            (byte, _) => {
-                out.push(byte);
-                at += 1;
-            }
-        }
-    }
-    std::ffi::OsString::from_vec(out).into()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_line_of_mountinfo_gives_place_and_flags() {
-        let line = r"36 35 98:0 /mnt1 /new/a\040b\134c ro,nosuid,noatime master:1 - ext3 /dev/root rw,errors=continue";
-        let (place, flags) = parse_mount(line).unwrap();
-        assert_eq!(place, Path::new(r"/new/a b\c"));
-        assert_eq!(flags, MountFlags::RDONLY | MountFlags::NOSUID | MountFlags::NOATIME);
-    }
 
     #[test]
     fn a_mount_that_is_there_anyway_is_left_out() {

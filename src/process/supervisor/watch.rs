@@ -111,7 +111,7 @@ impl Watch {
         }
         let started = Instant::now();
         let named = usage::of_folders(&self.folders, self.limits.disk);
-        let nameless = if filling { usage::nameless_files(processes, &self.devices(), None).disk } else { 0 };
+        let nameless = usage::nameless_files(processes, &self.devices(), None).disk;
         // Large folders are walked less often: a twentieth of the time at most.
         self.next_walk = Instant::now() + WALK_EVERY.max(started.elapsed() * 20);
         self.lost_at_walk = lost;
