@@ -1,10 +1,10 @@
 //! A zig installation: the program and the `lib` folder beside it.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use crate::cache::Digest;
+use crate::process::capture;
 use crate::report::{Code, Error, Result};
 
 /// A zig whose version was asked.
@@ -42,8 +42,8 @@ impl Zig {
                 .cause(error.to_string())
                 .hint("name the program itself: `--zig /path/to/zig`")
         })?;
-        let said = capture(&program, &["version".to_owned()], &BTreeMap::new())?;
-        let version = said.trim().to_owned();
+        let said = capture(&program, ["version"], &BTreeMap::new())?;
+        let version = said.text().trim().to_owned();
         let identity = format!("{version}+{}", Digest::of_file(&program)?);
         Ok(Self { lib: lib_beside(&program)?, program, version, identity })
     }
@@ -65,24 +65,4 @@ fn lib_beside(program: &Path) -> Result<PathBuf> {
             Error::new(Code::InputNotFound, format!("`{}` has no `lib` folder beside it", program.display()))
                 .hint("name zig where it was unpacked, not a copy of the program alone: `--zig /path/to/zig`")
         })
-}
-
-/// Runs `program` with exactly the environment `env` and gives what it wrote to stdout.
-pub(super) fn capture(program: &Path, args: &[String], env: &BTreeMap<OsString, OsString>) -> Result<String> {
-    let output = std::process::Command::new(program)
-        .args(args)
-        .env_clear()
-        .envs(env)
-        .stdin(std::process::Stdio::null())
-        .output()
-        .map_err(|error| Error::io("start", program, &error))?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
-    }
-    let mut error = Error::new(Code::RuntimeKit, format!("`{}` failed", program.display()))
-        .cause(output.status.to_string());
-    for line in String::from_utf8_lossy(&output.stderr).lines().take(12) {
-        error = error.line(line);
-    }
-    Err(error)
 }

@@ -15,6 +15,12 @@ use crate::toolchain::clang::{self, Language};
 
 const CRTBEGIN: &str = include_str!("../../../toolchains/kit/crtbegin.c");
 
+/// What compilers call and zig's compiler-rt lacks. Each source is empty on machines it is not for.
+const ADDITIONS: &[(&str, &str)] = &[
+    ("cpu_model", include_str!("../../../toolchains/kit/cpu_model.c")),
+    ("ibm128", include_str!("../../../toolchains/kit/ibm128.c")),
+];
+
 /// Names under which links ask for the compiler's runtime, and where we have it.
 const SCRIPTS: &[(&str, &str)] = &[
     ("libgcc.a", "INPUT(libclang_rt.builtins.a)\n"),
@@ -31,9 +37,14 @@ pub(super) fn make(workshop: &Workshop, kit: &KitPaths, target: &Target, folder:
     let runtime = folder.join(place.strip_prefix(kit.base(target)).unwrap_or(&place));
     fs::create_dir_all(&runtime).map_err(|error| Error::io("make", &runtime, &error))?;
     let lib = folder.join("lib");
-    let builtins = builtins(workshop, target)?;
+    let mut objects = vec![builtins(workshop, target)?];
+    for (name, source) in ADDITIONS {
+        let out = workshop.path(&format!("{name}.o"));
+        object(workshop, kit, target, name, source, &out)?;
+        objects.push(out);
+    }
     for archive in [runtime.join("libclang_rt.builtins.a"), lib.join("libclang_rt.builtins.a")] {
-        workshop.archive(&archive, std::slice::from_ref(&builtins))?;
+        workshop.archive(&archive, &objects)?;
     }
     object(workshop, kit, target, "crtbegin", CRTBEGIN, &runtime.join("clang_rt.crtbegin.o"))?;
     object(workshop, kit, target, "crtend", "", &runtime.join("clang_rt.crtend.o"))?;
@@ -86,7 +97,7 @@ fn object(
     let source = workshop.write(&format!("{name}.c"), source)?;
     let mut args = vec!["clang".to_owned()];
     args.extend(clang::prefix(target, kit, Language::C));
-    args.extend(["-O2", "-g0", "-fPIC", "-c", "-o"].map(str::to_owned));
+    args.extend(["-O2", "-g0", "-fPIC", "-fvisibility=hidden", "-c", "-o"].map(str::to_owned));
     args.push(out.display().to_string());
     args.push(source.display().to_string());
     args.extend(clang::tail(target, kit, Language::C));

@@ -10,6 +10,7 @@ mod contents;
 mod headers;
 mod layout;
 mod libraries;
+mod pack;
 mod part;
 mod rename;
 mod sys;
@@ -27,6 +28,7 @@ use crate::elf::SymbolTable;
 use crate::report::{Code, Error, Report, Result};
 use crate::target::{Libc, Target};
 use crate::toolchain::Zig;
+use contents::Contents;
 use workshop::Workshop;
 
 /// The digest of the sources and tables that decide a kit's bytes (made by build.rs).
@@ -73,7 +75,8 @@ fn make(zig: &Zig, kit: &KitPaths, part: Part) -> Result<()> {
             Part::Sys(target) => sys::make(&workshop, &target, folder),
             Part::Base(target) => base::make(&workshop, kit, &target, folder),
             Part::Cxx(target) => libraries::cxx(&workshop, kit, &part::oldest(&target), folder),
-        }
+        }?;
+        Contents::of(folder)?.write(folder)
     })
 }
 

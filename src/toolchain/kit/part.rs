@@ -56,8 +56,8 @@ impl Part {
         self.folder(kit).join(Contents::FILE).is_file()
     }
 
-    /// Puts the part at its place unless it is there: `make` fills an empty folder, which is then
-    /// listed and renamed. Processes that want the same part wait for the first one.
+    /// Puts the part at its place unless it is there: `make` fills an empty folder, with its list of
+    /// contents, which is then renamed. Processes that want the same part wait for the first one.
     pub fn place(&self, kit: &KitPaths, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
         if self.is_there(kit) {
             return Ok(());
@@ -78,7 +78,6 @@ impl Part {
             .tempdir_in(above)
             .map_err(|error| Error::io("make a folder in", above, &error))?;
         make(scratch.path())?;
-        Contents::of(scratch.path())?.write(scratch.path())?;
         if folder.exists() {
             // Without its list of contents it was never complete.
             fs::remove_dir_all(&folder).map_err(|error| Error::io("remove", &folder, &error))?;

@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::process::capture;
 use crate::report::{Code, Error, Result};
-use crate::toolchain::{Zig, zig::capture};
+use crate::toolchain::Zig;
 
 /// A scratch folder with the tools of one zig. Nothing of the user's environment reaches them.
 pub(super) struct Workshop<'a> {
