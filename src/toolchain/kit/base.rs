@@ -17,6 +17,7 @@ const CRTBEGIN: &str = include_str!("../../../toolchains/kit/crtbegin.c");
 
 /// What compilers call and zig's compiler-rt lacks. Each source is empty on machines it is not for.
 const ADDITIONS: &[(&str, &str)] = &[
+    ("atomic", include_str!("../../../toolchains/kit/atomic.c")),
     ("cpu_model", include_str!("../../../toolchains/kit/cpu_model.c")),
     ("ibm128", include_str!("../../../toolchains/kit/ibm128.c")),
 ];
