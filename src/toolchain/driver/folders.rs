@@ -2,8 +2,9 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use super::command::{Arg, LinkerArg};
+use super::command::Arg;
 use super::config::Driver;
+use super::linker_command::LinkerArg;
 
 /// Judges paths in a call made in `cwd`.
 pub struct Folders<'a> {

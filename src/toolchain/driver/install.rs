@@ -11,6 +11,9 @@ use crate::report::{Error, Result};
 /// `program` is where the links lead: wheelbuild's executable as the build will see it. It need not
 /// exist yet, so that links made outside a mount namespace are good inside it.
 ///
+/// To be called after the sdist is unpacked: a small source that is newer than `driver.toml` is taken
+/// for a probe that the build has written.
+///
 /// # Errors
 /// `Code::Io` or `Code::DiskFull` when the folder cannot be written; those of [`DriverConfig::resolve`].
 pub fn install(bin: &Path, program: &Path, config: &DriverConfig) -> Result<()> {

@@ -23,6 +23,7 @@ mod direct;
 mod folders;
 mod install;
 mod invocation;
+mod linker_command;
 mod pkg_config;
 mod probe;
 mod query;

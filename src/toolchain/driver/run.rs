@@ -15,7 +15,7 @@ use super::pkg_config::{self, Plan};
 use super::probe::{Probe, Surroundings};
 use super::rules::Dialect;
 use super::translate::Translator;
-use super::{CONFIG_FILE, Tool, archiver, query, response, strip, symbols};
+use super::{CONFIG_FILE, Tool, archiver, linker_command, query, response, strip, symbols};
 use crate::report::{Code, Error, Result};
 use crate::toolchain::clang::Language;
 
@@ -195,7 +195,7 @@ impl Session {
         call.kind = Kind::Link;
         let translator = Translator { driver: &self.driver, toolset: set, cwd: &self.cwd, cross: true };
         let run = |call: &mut Call| -> Result<End> {
-            let args = command::linker_args(response::expand(self.argv.clone())?);
+            let args = linker_command::linker_args(response::expand(self.argv.clone())?);
             call.shared = args.iter().any(|arg| matches!(arg.name.as_str(), "-shared" | "--shared"));
             let output = args.iter().find(|arg| matches!(arg.name.as_str(), "-o" | "--output"));
             call.output = output.and_then(|arg| arg.value.as_ref()).map(|path| self.cwd.join(path));

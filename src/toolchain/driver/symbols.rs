@@ -179,3 +179,67 @@ fn letter(object: &object::File, symbol: &object::Symbol) -> char {
     };
     if symbol.is_local() { large.to_ascii_lowercase() } else { large }
 }
+
+#[cfg(test)]
+mod tests {
+    use object::write::{Object as Writer, Symbol, SymbolSection as In};
+    use object::{Architecture, BinaryFormat, Endianness, SymbolFlags, SymbolScope};
+
+    use super::*;
+
+    /// An object with a function, a local constant, a variable and an import.
+    fn object() -> Vec<u8> {
+        let mut writer = Writer::new(BinaryFormat::Elf, Architecture::Aarch64, Endianness::Little);
+        let text = writer.add_section(Vec::new(), b".text".to_vec(), SectionKind::Text);
+        let read_only = writer.add_section(Vec::new(), b".rodata".to_vec(), SectionKind::ReadOnlyData);
+        let data = writer.add_section(Vec::new(), b".data".to_vec(), SectionKind::Data);
+        for section in [text, read_only, data] {
+            writer.append_section_data(section, &[0; 32], 16);
+        }
+        let mut add = |name: &str, kind, scope, section, value| {
+            writer.add_symbol(Symbol {
+                name: name.into(),
+                value,
+                size: 8,
+                kind,
+                scope,
+                weak: false,
+                section,
+                flags: SymbolFlags::None,
+            });
+        };
+        add("init", SymbolKind::Text, SymbolScope::Dynamic, In::Section(text), 16);
+        add("answer", SymbolKind::Data, SymbolScope::Compilation, In::Section(read_only), 0);
+        add("state", SymbolKind::Data, SymbolScope::Dynamic, In::Section(data), 8);
+        add("malloc", SymbolKind::Unknown, SymbolScope::Unknown, In::Undefined, 0);
+        writer.write().unwrap()
+    }
+
+    fn of(line: &str) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a.o"), object()).unwrap();
+        let argv: Vec<String> = line.split(' ').map(str::to_owned).collect();
+        let mut out = Vec::new();
+        nm(folder.path(), &argv, &mut out).unwrap();
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn both_formats_and_the_filters() {
+        assert_eq!(
+            of("-B a.o"),
+            "0000000000000000 r answer\n0000000000000010 T init\n                 U malloc\n0000000000000008 D state\n"
+        );
+        assert_eq!(of("-P -g a.o"), "init T 10 8\nmalloc U\nstate D 8 8\n");
+        assert_eq!(of("-u a.o"), "                 U malloc\n");
+        assert_eq!(of("-A --defined-only -g a.o").lines().next(), Some("a.o: 0000000000000010 T init"));
+    }
+
+    /// libtool asks with a file that is no object and looks for its name in the answer.
+    #[test]
+    fn what_is_no_object_is_named() {
+        let error =
+            nm(Path::new("/"), &["-B".to_owned(), "/dev/null".to_owned()], &mut Vec::new()).unwrap_err();
+        assert!(error.headline().starts_with("/dev/null: file format"));
+    }
+}

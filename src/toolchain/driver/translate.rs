@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use super::calls::Kind;
-use super::command::{self, Arg, Joint, LinkerArg};
+use super::command::{self, Arg, Joint};
 use super::config::{Driver, Toolset};
 use super::cxx_objects;
 use super::direct;
 use super::folders::Folders;
 use super::invocation::Invocation;
+use super::linker_command::LinkerArg;
 use super::rules::{Dialect, Level, Place, Rules, Step, Verdict};
 use crate::report::{Code, Error, Result};
 use crate::target::{Arch, Target};
