@@ -75,3 +75,10 @@ fn command_page_is_the_help() {
     }
     check("cli.md", &text);
 }
+
+#[test]
+fn schemas_are_those_of_the_output() {
+    for (name, text) in wheelbuild::cli::schemas() {
+        check(&format!("schemas/{name}"), &text);
+    }
+}

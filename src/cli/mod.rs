@@ -3,6 +3,7 @@
 //! This is the only place that prints. Standard output is data, standard error is for people.
 
 mod events;
+mod output;
 mod ready;
 mod terminal;
 mod typed;
@@ -17,6 +18,8 @@ use std::sync::Arc;
 use clap::Parser;
 
 use crate::report::{self, Code, Error, Event, Report, Result, Sink};
+pub use output::schemas;
+use output::{ErrorOutput, FailureOutput, VERSION};
 use terminal::Terminal;
 use typed::{Color, Global, Typed, Verb};
 
@@ -109,23 +112,9 @@ fn fail(terminal: &Terminal, json: bool, error: &Error) -> ExitCode {
     terminal.error(error);
     if json {
         // A closed standard output leaves the exit code to tell.
-        let _ = print_json(&serde_json::json!({ "version": 1, "error": error_json(error) }));
+        let _ = print_json(&FailureOutput { version: VERSION, error: ErrorOutput::from(error) });
     }
     ExitCode::from(error.code().exit().number())
-}
-
-/// An error as JSON output shows it.
-pub(crate) fn error_json(error: &Error) -> serde_json::Value {
-    serde_json::json!({
-        "code": error.code().to_string(),
-        "title": error.code().title(),
-        "message": error.headline(),
-        "causes": error.causes(),
-        "lines": error.lines(),
-        "hints": error.hints(),
-        "log": error.log_path(),
-        "kept": error.kept_path(),
-    })
 }
 
 /// Writes a line of data to standard output. A closed pipe ends the program quietly.

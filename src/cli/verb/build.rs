@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use crate::build::{Builder, Built, CompilerChoice, EPOCH, Options, Source};
 use crate::cache::Cache;
+use crate::cli::output::{BuildErrorOutput, BuildOutput, VERSION, WheelOutput};
 use crate::cli::typed::{Build, How};
-use crate::cli::{Context, Failure, error_json, print, print_json, ready, terminal};
+use crate::cli::{Context, Failure, print, print_json, ready, terminal};
 use crate::config::Config;
 use crate::index::Index;
 use crate::metadata::normalize;
@@ -92,16 +93,18 @@ fn tell(row: &Row, context: &Context) -> Result<()> {
 
 fn finish(rows: &[Row], elapsed: Duration, context: &Context) -> Result<(), Failure> {
     if context.global.json {
-        print_json(&serde_json::json!({
-            "version": 1,
-            "wheels": rows.iter().filter_map(wheel_json).collect::<Vec<_>>(),
-            "errors": rows.iter().filter_map(|row| row.result.as_ref().err().map(|error| {
-                let mut value = error_json(error);
-                value["source"] = row.subject.clone().into();
-                value["target"] = row.target.to_string().into();
-                value
-            })).collect::<Vec<_>>(),
-        }))?;
+        let errors = rows.iter().filter_map(|row| {
+            Some(BuildErrorOutput {
+                source: row.subject.clone(),
+                target: row.target.to_string(),
+                error: row.result.as_ref().err()?.into(),
+            })
+        });
+        print_json(&BuildOutput {
+            version: VERSION,
+            wheels: rows.iter().filter_map(wheel_output).collect(),
+            errors: errors.collect(),
+        })?;
     }
     table(rows, elapsed, context);
     // The first failure decides the exit code.
@@ -111,19 +114,19 @@ fn finish(rows: &[Row], elapsed: Duration, context: &Context) -> Result<(), Fail
     }
 }
 
-fn wheel_json(row: &Row) -> Option<serde_json::Value> {
+fn wheel_output(row: &Row) -> Option<WheelOutput> {
     let (built, path) = row.result.as_ref().ok()?;
-    Some(serde_json::json!({
-        "path": path,
-        "name": built.entry.name,
-        "version": built.entry.version,
-        "tag": built.entry.tag,
-        "target": row.target,
-        "sha256": built.entry.wheel,
-        "size": built.entry.size,
-        "cached": built.cached,
-        "notes": built.entry.notes,
-    }))
+    Some(WheelOutput {
+        path: path.clone(),
+        name: built.entry.name.clone(),
+        project_version: built.entry.version.clone(),
+        tag: built.entry.tag.clone(),
+        target: row.target.to_string(),
+        sha256: built.entry.wheel.to_string(),
+        size: built.entry.size,
+        cached: built.cached,
+        notes: built.entry.notes.clone(),
+    })
 }
 
 /// The closing table: wheels, then failures, then totals.

@@ -2,11 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::json;
-
 use crate::cache::Cache;
+use crate::cli::output::{CheckOutput, CheckedOutput, VERSION};
 use crate::cli::typed::Check;
-use crate::cli::{Context, Failure, error_json, print, print_json, ready};
+use crate::cli::{Context, Failure, print, print_json, ready};
 use crate::elf::{self, Symbols};
 use crate::index::Index;
 use crate::report::{Code, Error, Result};
@@ -33,7 +32,13 @@ pub fn run(arguments: &Check, context: &Context) -> Result<(), Failure> {
                     print(&format!("{name}: ok, {}", verdict.platform))?;
                 }
                 verdict.notes.iter().for_each(|note| context.report.detail(format!("{name}: {note}")));
-                results.push(json!({ "path": path, "ok": true, "tag": verdict.platform.to_string(), "notes": verdict.notes }));
+                results.push(CheckedOutput {
+                    path: path.clone(),
+                    ok: true,
+                    tag: Some(verdict.platform.to_string()),
+                    notes: verdict.notes.clone(),
+                    error: None,
+                });
             }
             Err(error) => {
                 if !context.global.json {
@@ -41,12 +46,18 @@ pub fn run(arguments: &Check, context: &Context) -> Result<(), Failure> {
                 }
                 context.terminal.error(error);
                 worst = worst.or(Some(error.code().exit()));
-                results.push(json!({ "path": path, "ok": false, "error": error_json(error) }));
+                results.push(CheckedOutput {
+                    path: path.clone(),
+                    ok: false,
+                    tag: None,
+                    notes: Vec::new(),
+                    error: Some(error.into()),
+                });
             }
         }
     }
     if context.global.json {
-        print_json(&json!({ "version": 1, "target": target, "wheels": results }))?;
+        print_json(&CheckOutput { version: VERSION, target: target.to_string(), wheels: results })?;
     }
     worst.map_or(Ok(()), |code| Err(Failure::Shown(code)))
 }

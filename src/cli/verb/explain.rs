@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use crate::cache::{Cache, Digest, KeyParts};
+use crate::cli::output::{ChangeOutput, KeyOutput, VERSION};
 use crate::cli::typed::Explain;
 use crate::cli::{Context, print, print_json, ready};
 use crate::report::{Code, Error, Result};
@@ -53,15 +54,19 @@ fn wheel(path: &Path, context: &Context) -> Result<()> {
     let before = results[position + 1..].iter().find(|other| sdist(&other.parts) == sdist(&entry.parts));
     let differences = before.map(|before| entry.parts.differences(&before.parts));
     if context.global.json {
-        let changed: Option<Vec<_>> = differences.map(|all| {
-            all.iter()
-                .map(|(name, old, new)| serde_json::json!({ "part": name, "before": old, "now": new }))
-                .collect()
+        let change = |(name, old, new): &(&str, Option<&str>, Option<&str>)| ChangeOutput {
+            part: (*name).to_owned(),
+            before: old.map(str::to_owned),
+            now: new.map(str::to_owned),
+        };
+        return print_json(&KeyOutput {
+            version: VERSION,
+            wheel: entry.file.clone(),
+            sha256: digest.to_string(),
+            key: entry.parts.key().to_string(),
+            parts: entry.parts.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+            changed: differences.map(|all| all.iter().map(change).collect()),
         });
-        return print_json(&serde_json::json!({
-            "version": 1, "wheel": entry.file, "sha256": digest.to_string(),
-            "key": entry.parts.key().to_string(), "parts": entry.parts, "changed": changed,
-        }));
     }
     print(&format!("{}\nkey {}", entry.file, entry.parts.key()))?;
     for (name, value) in entry.parts.iter() {

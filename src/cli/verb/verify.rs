@@ -1,9 +1,8 @@
 //! `verify WHEEL`.
 
-use serde_json::json;
-
 use super::build::how_options;
 use crate::cache::Cache;
+use crate::cli::output::{VERSION, VerifyOutput};
 use crate::cli::typed::Verify;
 use crate::cli::{Context, Failure, print, print_json, ready};
 use crate::process::Interrupt;
@@ -21,14 +20,24 @@ pub fn run(arguments: &Verify, context: &Context) -> Result<(), Failure> {
     match verified {
         Verified::Same { sha256 } => {
             if context.global.json {
-                return Ok(print_json(&json!({ "version": 1, "same": true, "sha256": sha256 }))?);
+                return Ok(print_json(&VerifyOutput {
+                    version: VERSION,
+                    same: true,
+                    sha256: Some(sha256.to_string()),
+                    differences: Vec::new(),
+                })?);
             }
             Ok(print(&format!("{name}: same bytes, sha256 {sha256}"))?)
         }
         Verified::Different { differences } => {
             let lines: Vec<String> = differences.iter().map(ToString::to_string).collect();
             if context.global.json {
-                print_json(&json!({ "version": 1, "same": false, "differences": lines }))?;
+                print_json(&VerifyOutput {
+                    version: VERSION,
+                    same: false,
+                    sha256: None,
+                    differences: lines.clone(),
+                })?;
             }
             let error = Error::new(Code::NotReproducible, format!("a rebuild of `{name}` has other bytes"));
             context.terminal.error(&lines.iter().fold(error, |error, line| error.line(line.as_str())));

@@ -1,0 +1,153 @@
+//! What `--json` prints: one versioned document a verb, with its schema in docs/schemas/.
+//!
+//! A field is added without a new version; a field that goes or changes meaning makes one.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use schemars::{JsonSchema, schema_for};
+use serde::Serialize;
+
+use crate::report::Error;
+
+/// The version of every document.
+pub const VERSION: u32 = 1;
+
+/// An error, as every verb shows it.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ErrorOutput {
+    /// `WB0403`
+    pub code: String,
+    pub title: String,
+    pub message: String,
+    /// Outermost first.
+    pub causes: Vec<String>,
+    /// Lines of the log that decided.
+    pub lines: Vec<String>,
+    pub hints: Vec<String>,
+    /// The full log.
+    pub log: Option<PathBuf>,
+    /// The build folder that was kept.
+    pub kept: Option<PathBuf>,
+}
+
+impl From<&Error> for ErrorOutput {
+    fn from(error: &Error) -> Self {
+        Self {
+            code: error.code().to_string(),
+            title: error.code().title().to_owned(),
+            message: error.headline().to_owned(),
+            causes: error.causes().to_vec(),
+            lines: error.lines().to_vec(),
+            hints: error.hints().to_vec(),
+            log: error.log_path().map(ToOwned::to_owned),
+            kept: error.kept_path().map(ToOwned::to_owned),
+        }
+    }
+}
+
+/// A verb that could not do anything.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct FailureOutput {
+    pub version: u32,
+    pub error: ErrorOutput,
+}
+
+/// `build`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct BuildOutput {
+    pub version: u32,
+    pub wheels: Vec<WheelOutput>,
+    pub errors: Vec<BuildErrorOutput>,
+}
+
+/// A wheel that was written.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct WheelOutput {
+    pub path: PathBuf,
+    pub name: String,
+    pub project_version: String,
+    /// The platform tag that was proven, or `any`.
+    pub tag: String,
+    /// What was asked for.
+    pub target: String,
+    pub sha256: String,
+    /// Bytes.
+    pub size: u64,
+    pub cached: bool,
+    pub notes: Vec<String>,
+}
+
+/// A wheel that was not built.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct BuildErrorOutput {
+    pub source: String,
+    pub target: String,
+    #[serde(flatten)]
+    pub error: ErrorOutput,
+}
+
+/// `check`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct CheckOutput {
+    pub version: u32,
+    pub target: String,
+    pub wheels: Vec<CheckedOutput>,
+}
+
+/// The judgement of one wheel.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct CheckedOutput {
+    pub path: PathBuf,
+    pub ok: bool,
+    /// The platform tag that was proven; absent when it is not ok.
+    pub tag: Option<String>,
+    pub notes: Vec<String>,
+    pub error: Option<ErrorOutput>,
+}
+
+/// `verify`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct VerifyOutput {
+    pub version: u32,
+    pub same: bool,
+    pub sha256: Option<String>,
+    /// What differs, as sentences.
+    pub differences: Vec<String>,
+}
+
+/// `explain WHEEL`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct KeyOutput {
+    pub version: u32,
+    pub wheel: String,
+    pub sha256: String,
+    pub key: String,
+    /// Everything that could have changed the bytes, by name.
+    pub parts: BTreeMap<String, String>,
+    /// What differs from the build of the same sdist before it; absent when there is none.
+    pub changed: Option<Vec<ChangeOutput>>,
+}
+
+/// A part of a key that changed.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ChangeOutput {
+    pub part: String,
+    pub before: Option<String>,
+    pub now: Option<String>,
+}
+
+/// The schemas (JSON Schema 2020-12) by the name of their file in docs/schemas/.
+pub fn schemas() -> Vec<(&'static str, String)> {
+    let text = |schema: schemars::Schema| {
+        // A schema is plain data: writing it cannot fail.
+        serde_json::to_string_pretty(&schema).unwrap_or_default() + "\n"
+    };
+    vec![
+        ("failure.json", text(schema_for!(FailureOutput))),
+        ("build.json", text(schema_for!(BuildOutput))),
+        ("check.json", text(schema_for!(CheckOutput))),
+        ("verify.json", text(schema_for!(VerifyOutput))),
+        ("explain.json", text(schema_for!(KeyOutput))),
+    ]
+}
