@@ -75,7 +75,7 @@ pub fn size(flag: &str, text: &str) -> Result<u64> {
     };
     let number: f64 = number.parse().map_err(|_| bad())?;
     let bytes = number * factor as f64;
-    if bytes < 1.0 || bytes > 1e18 {
+    if !(1.0..=1e18).contains(&bytes) {
         return Err(bad());
     }
     Ok(bytes as u64)

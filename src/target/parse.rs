@@ -29,14 +29,14 @@ impl FromStr for Target {
             Spelled::Gnu(None) => Libc::Gnu { minor: DEFAULT_GLIBC_MINOR.max(arch.glibc_floor) },
             Spelled::Gnu(Some(minor)) => Libc::Gnu { minor },
         };
-        if let Libc::Gnu { minor } = libc {
-            if minor < arch.glibc_floor || minor > NEWEST_GLIBC_MINOR {
-                let nearest = minor.clamp(arch.glibc_floor, NEWEST_GLIBC_MINOR);
-                let nearest = Target { arch, libc: Libc::Gnu { minor: nearest } };
-                return Err(Error::new(Code::UnknownTarget, format!("unknown target `{spelled}`"))
-                    .cause(format!("glibc for {arch} begins at 2.{}", arch.glibc_floor))
-                    .hint(format!("did you mean `{nearest}`?")));
-            }
+        if let Libc::Gnu { minor } = libc
+            && !(arch.glibc_floor..=NEWEST_GLIBC_MINOR).contains(&minor)
+        {
+            let nearest = minor.clamp(arch.glibc_floor, NEWEST_GLIBC_MINOR);
+            let nearest = Target { arch, libc: Libc::Gnu { minor: nearest } };
+            return Err(Error::new(Code::UnknownTarget, format!("unknown target `{spelled}`"))
+                .cause(format!("glibc for {arch} begins at 2.{}", arch.glibc_floor))
+                .hint(format!("did you mean `{nearest}`?")));
         }
         Ok(Self { arch, libc })
     }
