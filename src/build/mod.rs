@@ -84,6 +84,11 @@ impl<'a> Builder<'a> {
     /// Every code of the families 01 to 07; nothing is left behind but the cache, and the build
     /// folder when it was asked to be kept or the hooks failed.
     pub fn build(&self, source: &Source, target: &Target) -> Result<Built> {
+        self.interrupt.check()?;
+        self.attempt(source, target).map_err(|error| self.or_interrupted(error))
+    }
+
+    fn attempt(&self, source: &Source, target: &Target) -> Result<Built> {
         let path = self.path_of(source)?;
         let sdist = Sdist::open(&path)?;
         check_identity(source, &sdist)?;
@@ -109,7 +114,7 @@ impl<'a> Builder<'a> {
 
     fn run(&self, job: &Job<'_>) -> Result<Built> {
         let mut layout = layout::Layout::new(self.cache.scratch("build-")?, job.isolation)?;
-        let result = self.run_in(job, &layout);
+        let result = self.run_in(job, &layout).map_err(|error| self.or_interrupted(error));
         let failed_in_hooks = result.as_ref().is_err_and(|error| error.log_path().is_some());
         match result {
             Err(error) if failed_in_hooks || self.options.keep => {
@@ -125,11 +130,19 @@ impl<'a> Builder<'a> {
         }
     }
 
+    /// What failed after Ctrl-C failed because of it: a terminal signals the programs we started too.
+    fn or_interrupted(&self, error: Error) -> Error {
+        self.interrupt.check_after_failure().err().unwrap_or(error)
+    }
+
     fn run_in(&self, job: &Job<'_>, layout: &layout::Layout) -> Result<Built> {
         let tree = self.report.phase(&job.subject, "unpack", || job.sdist.unpack(&layout.source.host))?;
         let mut compilers = compilers::Compilers::prepare(self, job, layout, &tree)?;
+        self.interrupt.check()?;
         let mut requirements = self.requirements(job, &tree)?;
+        self.interrupt.check()?;
         let outcome = self.run_hooks(job, layout, &tree, &mut compilers, &mut requirements)?;
+        self.interrupt.check()?;
         let parts = key::result(&job.request, &requirements);
         let built = self.report.phase(&job.subject, "judge", || {
             self.judge_and_write(job, layout, &tree, &compilers, &requirements, outcome, parts)

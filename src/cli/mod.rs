@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 
+use crate::process::Interrupt;
 use crate::report::{self, Code, Error, Event, Report, Result, Sink};
 pub use output::schemas;
 use output::{ErrorOutput, FailureOutput, VERSION};
@@ -115,6 +116,34 @@ fn fail(terminal: &Terminal, json: bool, error: &Error) -> ExitCode {
         let _ = print_json(&FailureOutput { version: VERSION, error: ErrorOutput::from(error) });
     }
     ExitCode::from(error.code().exit().number())
+}
+
+/// The flag that Ctrl-C and a termination signal set. A second signal ends the process at once.
+pub(crate) fn interrupt() -> Result<Interrupt> {
+    let interrupt = Interrupt::new()?;
+    let flag = interrupt.clone();
+    ctrlc::set_handler(move || {
+        if flag.is_set() {
+            std::process::exit(report::ExitCode::Interrupted.number().into());
+        }
+        flag.set();
+    })
+    .map_err(|e| Error::bug(format!("the handler of Ctrl-C: {e}")))?;
+    Ok(interrupt)
+}
+
+/// An error as JSON output shows it.
+pub(crate) fn error_json(error: &Error) -> serde_json::Value {
+    serde_json::json!({
+        "code": error.code().to_string(),
+        "title": error.code().title(),
+        "message": error.headline(),
+        "causes": error.causes(),
+        "lines": error.lines(),
+        "hints": error.hints(),
+        "log": error.log_path(),
+        "kept": error.kept_path(),
+    })
 }
 
 /// Writes a line of data to standard output. A closed pipe ends the program quietly.

@@ -61,6 +61,20 @@ impl Interrupt {
         if self.is_set() { Err(Error::new(Code::Interrupted, "interrupted")) } else { Ok(()) }
     }
 
+    /// The same, of a failure that was just seen. At Ctrl-C a terminal signals the programs that were
+    /// started too, and the end of one may be noticed a moment before the flag is set.
+    ///
+    /// # Errors
+    ///
+    /// [`Code::Interrupted`] once it is set, or if it is within a tenth of a second.
+    pub fn check_after_failure(&self) -> Result<()> {
+        let moment = rustix::event::Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+        let mut ends = [rustix::event::PollFd::new(&self.0.readable, rustix::event::PollFlags::IN)];
+        // A poll that fails tells nothing new: the flag itself decides.
+        let _ = rustix::event::poll(&mut ends, Some(&moment));
+        self.check()
+    }
+
     /// Becomes readable when the flag is set.
     #[cfg(target_os = "linux")]
     pub(super) fn wake(&self) -> BorrowedFd<'_> {

@@ -8,11 +8,11 @@ use crate::build::{Builder, Built, CompilerChoice, EPOCH, Options, Source};
 use crate::cache::Cache;
 use crate::cli::output::{BuildErrorOutput, BuildOutput, VERSION, WheelOutput};
 use crate::cli::typed::{Build, How};
-use crate::cli::{Context, Failure, print, print_json, ready, terminal};
+use crate::cli::{Context, Failure, interrupt, print, print_json, ready, terminal};
 use crate::config::Config;
 use crate::index::Index;
 use crate::metadata::normalize;
-use crate::process::{Interrupt, IsolationChoice, Limits};
+use crate::process::{IsolationChoice, Limits};
 use crate::report::{Code, Error, Event, Result};
 use crate::target::{Interpreter, Target};
 
@@ -39,11 +39,11 @@ pub fn run(arguments: &Build, context: &Context) -> Result<(), Failure> {
     let outdir =
         arguments.outdir.clone().or_else(|| config.outdir.clone()).unwrap_or_else(|| PathBuf::from("dist"));
     let cache = Cache::open(&ready::cache_dir(&context.global, config)?)?;
-    let interrupt = Interrupt::new()?;
+    let interrupt = interrupt()?;
     let index = Index::of_process(options.offline, context.report.clone());
     let start = Instant::now();
     let mut rows = Vec::new();
-    for source in &sources {
+    'rows: for source in &sources {
         for target in &targets {
             let row_start = Instant::now();
             let options = for_package(&options, source, config);
@@ -58,7 +58,7 @@ pub fn run(arguments: &Build, context: &Context) -> Result<(), Failure> {
             let interrupted = matches!(&row.result, Err(error) if error.code() == Code::Interrupted);
             rows.push(row);
             if interrupted {
-                break;
+                break 'rows;
             }
         }
     }

@@ -4,8 +4,7 @@ use super::build::how_options;
 use crate::cache::Cache;
 use crate::cli::output::{VERSION, VerifyOutput};
 use crate::cli::typed::Verify;
-use crate::cli::{Context, Failure, print, print_json, ready};
-use crate::process::Interrupt;
+use crate::cli::{Context, Failure, interrupt, print, print_json, ready};
 use crate::report::{Code, Error};
 use crate::verify::{Verified, verify};
 
@@ -13,7 +12,7 @@ pub fn run(arguments: &Verify, context: &Context) -> Result<(), Failure> {
     let found = ready::configuration(&context.global)?;
     let cache = Cache::open(&ready::cache_dir(&context.global, &found.config)?)?;
     let options = how_options(&arguments.how, context, &found.config)?;
-    let interrupt = Interrupt::new()?;
+    let interrupt = interrupt()?;
     let sdist = arguments.sdist.as_deref();
     let verified = verify(&arguments.wheel, sdist, &options, &cache, &context.report, &interrupt)?;
     let name = arguments.wheel.display();
