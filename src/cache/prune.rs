@@ -73,6 +73,9 @@ impl Cache {
             ("views", age),
             ("downloads", age),
             ("uv", age),
+            ("requirements", age),
+            ("locks", age),
+            ("interpreters", age),
             ("tools", age),
         ] {
             let path = self.root().join(folder);
