@@ -14,7 +14,11 @@ impl FromStr for Target {
     fn from_str(text: &str) -> Result<Self> {
         let spelled = text.trim();
         let lower = spelled.to_ascii_lowercase();
-        let parts = split(&lower).ok_or_else(|| unknown(spelled))?;
+        let parts = match split(&lower) {
+            Some(parts) => parts,
+            None if is_other_system(&lower) => return Err(other_system(spelled)),
+            None => return Err(unknown(spelled)),
+        };
         let arch = Arch::find(&parts.machine).ok_or_else(|| unknown(spelled))?;
         let libc = match parts.libc {
             Spelled::Musl => {
@@ -40,6 +44,18 @@ impl FromStr for Target {
         }
         Ok(Self { arch, libc })
     }
+}
+
+/// True for spellings of systems that wheels may be chosen for but not built: a plan knows them.
+fn is_other_system(text: &str) -> bool {
+    const SYSTEMS: [&str; 7] = ["macos", "macosx", "darwin", "windows", "win32", "win", "host"];
+    text.split(['-', '_', '/', '.']).any(|part| SYSTEMS.contains(&part))
+}
+
+fn other_system(spelled: &str) -> Error {
+    Error::new(Code::UnsupportedTarget, format!("nothing can be built for `{spelled}`"))
+        .cause("wheels are built for Linux only")
+        .hint("name a Linux target, for example `--target x86_64-linux`")
 }
 
 enum Spelled {
@@ -206,6 +222,13 @@ mod tests {
             let error = spelled.parse::<Target>().unwrap_err();
             assert_eq!(error.code(), Code::UnknownTarget);
             assert_eq!(error.hints(), [format!("did you mean `{near}`?")], "{spelled}");
+        }
+    }
+
+    #[test]
+    fn another_system_is_named_as_such() {
+        for spelled in ["host", "aarch64-macos", "x86_64-apple-darwin", "macosx_11_0_arm64", "win_amd64"] {
+            assert_eq!(spelled.parse::<Target>().unwrap_err().code(), Code::UnsupportedTarget, "{spelled}");
         }
     }
 
