@@ -241,7 +241,8 @@ fn formula(record: &BuildRecord) -> Vec<Component> {
     let python = &record.python.version;
     let mut components = vec![
         Component::input(Role::Sdist, "file", &sdist.name, &sdist.version)
-            .purl(pypi_purl(&sdist.name, &sdist.version, Some(&sdist.file)))
+            // Its digest names it. A file name would let a renamed sdist give another wheel.
+            .purl(pypi_purl(&sdist.name, &sdist.version, None))
             .sha256(&sdist.sha256),
         Component::input(Role::Interpreter, "platform", "cpython", python)
             .purl(generic_purl("cpython", python)),
