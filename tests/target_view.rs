@@ -312,6 +312,7 @@ fn every_view_says_what_the_targets_compiler_says() {
                 ])
                 .arg(view.include_dir())
                 .arg(&source)
+                .current_dir(folder.path())
                 .env("ZIG_GLOBAL_CACHE_DIR", folder.path().join("cache"))
                 .env("ZIG_LOCAL_CACHE_DIR", folder.path().join("cache"))
                 .output()
