@@ -33,7 +33,13 @@ impl Compilers {
         let zig = builder.zig()?;
         let store = builder.cache.folder("kits")?;
         let cxx = builder.options.compiler == CompilerChoice::Kit && speaks_cxx(&tree.root);
-        let kit = kit::ensure(&zig, job.target, cxx, &store, builder.report)?;
+        let kit = match builder.options.compiler {
+            CompilerChoice::Kit => kit::ensure(&zig, job.target, cxx, &store, builder.report)?,
+            // The judge asks the stubs what the C library has at the floor.
+            CompilerChoice::ZigCc | CompilerChoice::System => {
+                kit::ensure_stubs(&zig, job.target, &store, builder.report)?
+            }
+        };
         let program = std::env::current_exe().map_err(|e| Error::io("find", Path::new("wheelbuild"), &e))?;
         let program = layout.existing(&program, "wheelbuild");
         let zig_home = zig.program.parent().unwrap_or(Path::new("/"));

@@ -1,5 +1,5 @@
 /* What __builtin_cpu_init, __builtin_cpu_supports and target_clones on x86 read: symbols of GCC's
- * runtime that zig's compiler-rt has not. Only linked where one of them is used.
+ * runtime that in zig's compiler-rt are stubs which know no feature. Only linked where one is used.
  *
  * Feature numbers: what clang 22 tests for each name (`__builtin_cpu_supports("avx2")` tests bit 10),
  * the same as in GCC. CPUID bits: Intel SDM volume 2A and AMD APM volume 3, CPUID. The kind of

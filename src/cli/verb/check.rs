@@ -82,7 +82,7 @@ fn check(
                 Zig::pinned(&tool.program, tool.version)?
             }
         };
-        let paths = kit::ensure(&zig, &target, false, &cache.folder("kits")?, &context.report)?;
+        let paths = kit::ensure_stubs(&zig, &target, &cache.folder("kits")?, &context.report)?;
         Some(kit::libc_symbols(&paths, &target)?)
     } else {
         None

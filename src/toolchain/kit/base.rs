@@ -15,12 +15,16 @@ use crate::toolchain::clang::{self, Language};
 
 const CRTBEGIN: &str = include_str!("../../../toolchains/kit/crtbegin.c");
 
-/// What compilers call and zig's compiler-rt lacks. Each source is empty on machines it is not for.
+/// What compilers call and zig's compiler-rt lacks, or has as a stub. Each source is empty on machines
+/// it is not for.
 const ADDITIONS: &[(&str, &str)] = &[
     ("atomic", include_str!("../../../toolchains/kit/atomic.c")),
     ("cpu_model", include_str!("../../../toolchains/kit/cpu_model.c")),
     ("ibm128", include_str!("../../../toolchains/kit/ibm128.c")),
 ];
+
+/// Stubs of zig's compiler-rt, for which every processor is the oldest one; ours stand in [`ADDITIONS`].
+const STUBS: &[&str] = &["__cpu_model", "__cpu_features2", "__cpu_indicator_init"];
 
 /// Names under which links ask for the compiler's runtime, and where we have it.
 const SCRIPTS: &[(&str, &str)] = &[
@@ -77,7 +81,9 @@ fn builtins(workshop: &Workshop, target: &Target) -> Result<std::path::PathBuf> 
     args.push(workshop.zig.lib.join("compiler_rt.zig").display().to_string());
     workshop.run(&what, &args)?;
     let data = fs::read(&object).map_err(|error| Error::io("read", &object, &error))?;
-    let (data, renamed) = rename(&data, |name| (!name.starts_with('_')).then(|| format!("__kit_{name}")))?;
+    let (data, renamed) = rename(&data, |name| {
+        (!name.starts_with('_') || STUBS.contains(&name)).then(|| format!("__kit_{name}"))
+    })?;
     if renamed == 0 {
         return Err(Error::bug("compiler-rt has none of the C library's names: is it compiler-rt?"));
     }

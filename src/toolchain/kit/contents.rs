@@ -102,3 +102,57 @@ impl Contents {
         self.0.keys().map(String::as_str)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn part() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("lib")).unwrap();
+        fs::write(folder.path().join("lib/a.o"), "a").unwrap();
+        fs::write(folder.path().join("b with  spaces.h"), "b").unwrap();
+        Contents::of(folder.path()).unwrap().write(folder.path()).unwrap();
+        folder
+    }
+
+    #[test]
+    fn a_part_as_it_was_made_is_accepted_wherever_it_lies() {
+        let folder = part();
+        Contents::check(folder.path()).unwrap();
+        let moved = folder.path().with_extension("moved");
+        fs::rename(folder.path(), &moved).unwrap();
+        let checked = Contents::check(&moved);
+        fs::remove_dir_all(&moved).unwrap();
+        checked.unwrap();
+    }
+
+    #[test]
+    fn a_changed_a_lost_an_added_and_a_linked_file_are_found_by_name() {
+        type Damage = fn(&Path) -> std::io::Result<()>;
+        let damages: [(&str, Damage); 4] = [
+            ("lib/a.o", |folder| fs::write(folder.join("lib/a.o"), "A")),
+            ("lib/a.o", |folder| fs::remove_file(folder.join("lib/a.o"))),
+            ("lib/new.o", |folder| fs::write(folder.join("lib/new.o"), "")),
+            ("lib/link.o", |folder| std::os::unix::fs::symlink("a.o", folder.join("lib/link.o"))),
+        ];
+        for (name, damage) in damages {
+            let folder = part();
+            damage(folder.path()).unwrap();
+            let error = Contents::check(folder.path()).unwrap_err();
+            assert_eq!(error.code(), Code::CacheEntry);
+            let told = format!("{} {}", error.headline(), error.causes().join(" "));
+            assert!(told.contains(name), "{told}");
+        }
+    }
+
+    #[test]
+    fn a_folder_without_a_readable_list_is_no_part() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Contents::check(folder.path()).unwrap_err().code(), Code::CacheEntry);
+        for text in ["short  a", "no separator", &format!("{}  a", "g".repeat(64))] {
+            fs::write(folder.path().join(Contents::FILE), text).unwrap();
+            assert_eq!(Contents::check(folder.path()).unwrap_err().code(), Code::CacheEntry, "{text}");
+        }
+    }
+}

@@ -52,15 +52,33 @@ pub fn open(zig: &Zig, store: &Path) -> KitPaths {
 /// # Errors
 /// `RuntimeKit` when zig fails, `UnsupportedTarget` when it has no such C library, storage errors.
 pub fn ensure(zig: &Zig, target: &Target, cxx: bool, store: &Path, report: &Report) -> Result<KitPaths> {
-    if target.libc == Libc::Musl && !target.arch.musl {
-        return Err(Error::new(Code::UnsupportedTarget, format!("zig has no musl for `{}`", target.arch)));
-    }
+    have(zig, &Part::needed(target, cxx), store, report)
+}
+
+/// The kit of `zig` in the folder `store`, with the C library stubs of `target` alone (a second of
+/// CPU): enough for [`libc_symbols`], when something else compiles.
+///
+/// # Errors
+/// As [`ensure`].
+pub fn ensure_stubs(zig: &Zig, target: &Target, store: &Path, report: &Report) -> Result<KitPaths> {
+    have(zig, &[Part::Sys(*target)], store, report)
+}
+
+fn have(zig: &Zig, parts: &[Part], store: &Path, report: &Report) -> Result<KitPaths> {
     let kit = open(zig, store);
-    for part in Part::needed(target, cxx) {
-        if part.is_there(&kit) {
-            continue;
+    for part in parts {
+        if let Part::Base(target) | Part::Cxx(target) | Part::Sys(target) = part
+            && target.libc == Libc::Musl
+            && !target.arch.musl
+        {
+            return Err(Error::new(
+                Code::UnsupportedTarget,
+                format!("zig has no musl for `{}`", target.arch),
+            ));
         }
-        report.phase(&part.name(), "kit", || make(zig, &kit, part))?;
+        if !part.is_there(&kit) {
+            report.phase(&part.name(), "kit", || make(zig, &kit, *part))?;
+        }
     }
     Ok(kit)
 }

@@ -110,3 +110,89 @@ fn open_to_all(folder: &Path) -> Result<()> {
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
         .map_err(|error| Error::io("open", folder, &error))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use super::*;
+
+    fn target(spelling: &str) -> Target {
+        spelling.parse().unwrap()
+    }
+
+    fn fill(folder: &Path) -> Result<()> {
+        fs::write(folder.join("file"), "content").map_err(|error| Error::io("write", folder, &error))?;
+        Contents::of(folder)?.write(folder)
+    }
+
+    #[test]
+    fn parts_of_different_targets_have_different_names_and_floors_share_all_but_one() {
+        let (old, new) = (target("aarch64-linux-gnu.2.17"), target("aarch64-linux-gnu.2.28"));
+        let kit = KitPaths::new("/kit");
+        assert_eq!(Part::Base(old).name(), Part::Base(new).name());
+        assert_eq!(Part::Cxx(old).folder(&kit), Part::Cxx(new).folder(&kit));
+        assert_ne!(Part::Sys(old).name(), Part::Sys(new).name());
+        assert_ne!(Part::Base(old).name(), Part::Base(target("aarch64-linux-musl")).name());
+        assert_eq!(oldest(&new), old);
+        assert_eq!(Part::needed(&new, false).len() + 1, Part::needed(&new, true).len());
+    }
+
+    #[test]
+    fn a_part_is_made_once_however_many_ask() {
+        let root = tempfile::tempdir().unwrap();
+        let (kit, made) = (KitPaths::new(root.path()), AtomicUsize::new(0));
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    Part::Headers.place(&kit, |folder| {
+                        made.fetch_add(1, Ordering::SeqCst);
+                        fill(folder)
+                    })
+                });
+            }
+        });
+        assert_eq!(made.into_inner(), 1);
+        assert!(Part::Headers.is_there(&kit));
+    }
+
+    #[test]
+    fn a_failure_leaves_nothing_and_the_next_one_makes_it() {
+        let root = tempfile::tempdir().unwrap();
+        let kit = KitPaths::new(root.path());
+        let part = Part::Sys(target("x86_64-linux-musl"));
+        let error = part.place(&kit, |folder| {
+            fs::write(folder.join("half"), "").unwrap();
+            Err(Error::bug("stopped"))
+        });
+        assert!(error.is_err() && !part.is_there(&kit));
+        assert_eq!(fs::read_dir(root.path().join("sys")).unwrap().count(), 0);
+        // What a killed process of an older version may have left at the place itself.
+        fs::create_dir_all(part.folder(&kit).join("rest")).unwrap();
+        part.place(&kit, fill).unwrap();
+        assert!(part.is_there(&kit) && !part.folder(&kit).join("rest").exists());
+    }
+
+    #[test]
+    fn a_packed_part_comes_back_whole_or_not_at_all() {
+        let root = tempfile::tempdir().unwrap();
+        let (here, there) =
+            (KitPaths::new(root.path().join("here")), KitPaths::new(root.path().join("there")));
+        Part::Headers.place(&here, fill).unwrap();
+        let archive = root.path().join("inc.tar.zst");
+        here.pack(Part::Headers, &archive).unwrap();
+        there.unpack(Part::Headers, &archive).unwrap();
+        there.check(Part::Headers).unwrap();
+        assert_eq!(fs::read(there.inc().join("file")).unwrap(), b"content");
+
+        fs::write(here.inc().join("file"), "changed").unwrap();
+        assert!(here.pack(Part::Headers, &archive).is_err(), "a changed part must not be shared");
+        let bytes = fs::read(&archive).unwrap();
+        for end in [0, 1, bytes.len() / 2, bytes.len() - 1] {
+            fs::write(&archive, &bytes[..end]).unwrap();
+            let third = KitPaths::new(root.path().join("third"));
+            assert!(third.unpack(Part::Headers, &archive).is_err());
+            assert!(!Part::Headers.is_there(&third));
+        }
+    }
+}
