@@ -50,7 +50,7 @@ impl Builder<'_> {
                 self.run_once(job, layout, tree, compilers, requirements, &env)
             })?;
             let calls = driver::read_log(&layout.log.host)?;
-            if !compilers.cxx && calls.iter().any(lacked_cxx) {
+            if !compilers.cxx && driver::needs_cxx_runtime(&calls) {
                 compilers.add_cxx(self, job)?;
                 continue;
             }
@@ -209,9 +209,4 @@ fn names_in(folder: &Path) -> Vec<String> {
         .collect();
     names.sort();
     names
-}
-
-/// A link that failed for want of the C++ runtime, which kits have only when asked.
-fn lacked_cxx(call: &Call) -> bool {
-    call.is_link() && call.stderr.iter().any(|line| line.contains("unable to find library -lc++"))
 }

@@ -132,20 +132,6 @@ pub(crate) fn interrupt() -> Result<Interrupt> {
     Ok(interrupt)
 }
 
-/// An error as JSON output shows it.
-pub(crate) fn error_json(error: &Error) -> serde_json::Value {
-    serde_json::json!({
-        "code": error.code().to_string(),
-        "title": error.code().title(),
-        "message": error.headline(),
-        "causes": error.causes(),
-        "lines": error.lines(),
-        "hints": error.hints(),
-        "log": error.log_path(),
-        "kept": error.kept_path(),
-    })
-}
-
 /// Writes a line of data to standard output. A closed pipe ends the program quietly.
 pub(crate) fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
