@@ -39,6 +39,18 @@ pub(super) fn of_hooks(
     error.log(layout.hook_log())
 }
 
+/// `error`, and if it is that an extension was lost, why it was.
+pub(super) fn of_judgement(error: Error, layout: &Layout, calls: &[Call]) -> Error {
+    let error = error.log(layout.hook_log());
+    if error.code() != Code::LostExtension {
+        return error;
+    }
+    let causes = diagnosis::causes(calls, &read_log(&layout.hook_log()), crate::elf::glibc_since);
+    let Some(why) = causes.into_iter().next() else { return error };
+    let error = why.lines().iter().fold(error.cause(why.headline()), |error, line| error.line(line.as_str()));
+    why.hints().iter().fold(error, |error, hint| error.hint(hint.as_str()))
+}
+
 fn missing_module(job: &Job<'_>, module: &str) -> Error {
     let top = module.split('.').next().unwrap_or(module);
     Error::new(

@@ -5,7 +5,7 @@ use super::hooks::HookOutcome;
 use super::layout::Layout;
 use super::output::Built;
 use super::requirements::Requirements;
-use super::{Builder, Job};
+use super::{Builder, Job, failure};
 use crate::cache::{Digest, KeyParts, ResultEntry};
 use crate::elf::{self, Symbols};
 use crate::report::{Code, Error, Result};
@@ -31,8 +31,9 @@ impl Builder<'_> {
         parts: KeyParts,
     ) -> Result<Built> {
         let mut raw = RawWheel::read(&outcome.wheel).map_err(|error| error.log(layout.hook_log()))?;
-        let verdict =
-            self.judge(job, tree, compilers, &outcome, &raw).map_err(|error| error.log(layout.hook_log()))?;
+        let verdict = self
+            .judge(job, tree, compilers, &outcome, &raw)
+            .map_err(|error| failure::of_judgement(error, layout, &outcome.calls))?;
         for edit in &verdict.edits {
             if let Some(member) = raw.members_mut().iter_mut().find(|member| member.name == edit.member) {
                 member.data = edit.apply(&member.data)?;
