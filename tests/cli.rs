@@ -117,7 +117,7 @@ fn json_of_a_build() {
     assert_eq!(keys(&json), ["version", "wheels", "errors"]);
     assert_eq!(json["version"], 1);
     let wheel = &json["wheels"][0];
-    let expected = ["path", "name", "version", "tag", "target", "sha256", "size", "cached", "notes"];
+    let expected = ["path", "name", "project_version", "tag", "target", "sha256", "size", "cached", "notes"];
     assert_eq!(keys(wheel), expected);
     assert_eq!(wheel["path"], "dist/shaped-1.0-py3-none-any.whl");
     assert_eq!(wheel["sha256"], sha256(&room.join("dist/shaped-1.0-py3-none-any.whl")));
@@ -125,7 +125,7 @@ fn json_of_a_build() {
     let error = &json["errors"][0];
     assert_eq!(error["code"], "WB0401");
     let expected =
-        ["code", "title", "message", "causes", "lines", "hints", "log", "kept", "source", "target"];
+        ["source", "target", "code", "title", "message", "causes", "lines", "hints", "log", "kept"];
     assert_eq!(keys(error), expected);
     assert!(fs::metadata(error["log"].as_str().unwrap()).unwrap().is_file());
     assert!(fs::metadata(error["kept"].as_str().unwrap()).unwrap().is_dir());
@@ -258,7 +258,8 @@ fn check() {
     let stdout = check(TARGET).succeeded().stdout;
     assert!(stdout.contains(": ok, manylinux_2_17_aarch64"), "{stdout}");
     check("x86_64-linux").failed(4, "WB0501");
-    check("aarch64-linux-musl").failed(4, "WB0501");
+    // Its name says so before its content does.
+    check("aarch64-linux-musl").failed(4, "WB0505").says("aarch64-linux-musl.so");
     // A whole folder, as JSON.
     let json = room.wheelbuild(["check", "out", "--json", "--target", TARGET]).ran().succeeded().json();
     assert_eq!(keys(&json), ["version", "target", "wheels"]);

@@ -28,15 +28,15 @@ impl Source {
         let setup = format!("ext_modules=[Extension({name:?}, ['{name}.c'])]");
         Self::new(name)
             .setuptools()
-            .file("setup.py", &setup_py(name, &setup))
-            .file(&format!("{name}.c"), &c_module(name, "", &answer.to_string()))
+            .file("setup.py", setup_py(name, &setup))
+            .file(&format!("{name}.c"), c_module(name, "", &answer.to_string()))
     }
 
     /// A module without an extension.
     pub fn pure(name: &str) -> Self {
         Self::new(name)
             .setuptools()
-            .file("setup.py", &setup_py(name, &format!("py_modules=[{name:?}]")))
+            .file("setup.py", setup_py(name, &format!("py_modules=[{name:?}]")))
             .file(&format!("{name}.py"), "answer = 42\n")
     }
 
