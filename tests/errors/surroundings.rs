@@ -204,7 +204,9 @@ fn timeout() {
 
 #[test]
 fn disk_limit() {
-    let code = "for n in range(40): open('big%d' % n, 'wb').write(b'x' * 1000000)";
+    // It stays, so that the watch sees it however fast the disk is.
+    let code =
+        "import time\nfor n in range(40): open('big%d' % n, 'wb').write(b'x' * 1000000)\ntime.sleep(3600)";
     limited("writes", code, &["--disk", "8MiB"]).failed(1, "WB0409").hints("--disk");
 }
 
