@@ -15,16 +15,33 @@ use crate::toolchain::clang::{self, Language};
 
 const CRTBEGIN: &str = include_str!("../../../toolchains/kit/crtbegin.c");
 
-/// What compilers call and zig's compiler-rt lacks, or has as a stub. Each source is empty on machines
-/// it is not for.
-const ADDITIONS: &[(&str, &str)] = &[
-    ("atomic", include_str!("../../../toolchains/kit/atomic.c")),
-    ("cpu_model", include_str!("../../../toolchains/kit/cpu_model.c")),
-    ("ibm128", include_str!("../../../toolchains/kit/ibm128.c")),
+const COMPLEX: &str = include_str!("../../../toolchains/kit/complex.c");
+
+/// What compilers call and zig's compiler-rt lacks, has as a stub or gets wrong: name, a line in front,
+/// source. Each source is empty on machines it is not for.
+const ADDITIONS: &[(&str, &str, &str)] = &[
+    ("atomic", "", include_str!("../../../toolchains/kit/atomic.c")),
+    ("complex-float", "#define FLOAT\n", COMPLEX),
+    ("complex-double", "#define DOUBLE\n", COMPLEX),
+    ("complex-long-double", "#define LONG_DOUBLE\n", COMPLEX),
+    ("cpu_model", "", include_str!("../../../toolchains/kit/cpu_model.c")),
+    ("ibm128", "", include_str!("../../../toolchains/kit/ibm128.c")),
 ];
 
-/// Stubs of zig's compiler-rt, for which every processor is the oldest one; ours stand in [`ADDITIONS`].
-const STUBS: &[&str] = &["__cpu_model", "__cpu_features2", "__cpu_indicator_init"];
+/// What zig's compiler-rt has and `ADDITIONS` replaces.
+const REPLACED: &[&str] = &[
+    "__cpu_model",
+    "__cpu_features2",
+    "__cpu_indicator_init",
+    "__mulsc3",
+    "__divsc3",
+    "__muldc3",
+    "__divdc3",
+    "__mulxc3",
+    "__divxc3",
+    "__multc3",
+    "__divtc3",
+];
 
 /// Names under which links ask for the compiler's runtime, and where we have it.
 const SCRIPTS: &[(&str, &str)] = &[
@@ -43,9 +60,9 @@ pub(super) fn make(workshop: &Workshop, kit: &KitPaths, target: &Target, folder:
     fs::create_dir_all(&runtime).map_err(|error| Error::io("make", &runtime, &error))?;
     let lib = folder.join("lib");
     let mut objects = vec![builtins(workshop, target)?];
-    for (name, source) in ADDITIONS {
+    for (name, line, source) in ADDITIONS {
         let out = workshop.path(&format!("{name}.o"));
-        object(workshop, kit, target, name, source, &out)?;
+        object(workshop, kit, target, name, &format!("{line}{source}"), &out)?;
         objects.push(out);
     }
     for archive in [runtime.join("libclang_rt.builtins.a"), lib.join("libclang_rt.builtins.a")] {
@@ -82,7 +99,7 @@ fn builtins(workshop: &Workshop, target: &Target) -> Result<std::path::PathBuf> 
     workshop.run(&what, &args)?;
     let data = fs::read(&object).map_err(|error| Error::io("read", &object, &error))?;
     let (data, renamed) = rename(&data, |name| {
-        (!name.starts_with('_') || STUBS.contains(&name)).then(|| format!("__kit_{name}"))
+        (!name.starts_with('_') || REPLACED.contains(&name)).then(|| format!("__kit_{name}"))
     })?;
     if renamed == 0 {
         return Err(Error::bug("compiler-rt has none of the C library's names: is it compiler-rt?"));
