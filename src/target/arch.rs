@@ -29,6 +29,7 @@ pub struct Arch {
     pub zig: String,
     pub musl: bool,
     pub musl_arch: String,
+    pub musl_soname: String,
     pub multiarch: String,
     pub loader: String,
     pub rust: String,

@@ -13,6 +13,7 @@ mod libraries;
 mod pack;
 mod part;
 mod rename;
+mod soname;
 mod sys;
 mod units;
 mod workshop;

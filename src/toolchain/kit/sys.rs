@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use object::read::archive::ArchiveFile;
 use walkdir::WalkDir;
 
+use super::soname::without_soname;
 use super::workshop::Workshop;
 use crate::report::{Code, Error, Result};
 use crate::target::{Libc, Target};
@@ -59,7 +60,10 @@ pub(super) fn make(workshop: &Workshop, target: &Target, folder: &Path) -> Resul
     match target.libc {
         Libc::Gnu { .. } => glibc(workshop, &found, &what, &lib),
         Libc::Musl => {
-            put(&lib, "libc.so", &found.one("libc.so", &what)?)?;
+            let name = &target.arch.musl_soname;
+            put(&lib, name, &without_soname(&found.one("libc.so", &what)?)?)?;
+            // By `-l`, so that the file's name without its folder becomes the one that is needed.
+            put(&lib, "libc.so", format!("INPUT(-l:{name})\n").as_bytes())?;
             for name in MUSL_EMPTY {
                 put(&lib, &format!("lib{name}.a"), EMPTY_ARCHIVE.as_bytes())?;
             }
