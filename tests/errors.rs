@@ -32,6 +32,16 @@ fn c(name: &str, head: &str, answer: &str) -> Source {
 }
 
 #[test]
+fn release_for_another_python() {
+    let info = "Metadata-Version: 2.1\nName: later\nVersion: 1.0\nRequires-Python: >=3.99\n";
+    build(&c("later", "", "1").file("PKG-INFO", info), &[])
+        .failed(4, "WB0508")
+        .says("later 1.0 is not for Python")
+        .says("it requires Python >=3.99")
+        .hints("--python");
+}
+
+#[test]
 fn missing_header() {
     build(&c("noheader", "#include <ffi.h>", "1"), &[])
         .failed(1, "WB0403")

@@ -213,7 +213,9 @@ impl Bench {
                 "{who}: `{name}` leaks"
             );
         }
-        let allowed = ["libc.so", "libm.so", "libpthread.so", "libdl.so", "librt.so", "ld-linux", "ld64.so"];
+        let glibc = ["libc.so", "libm.so", "libpthread.so", "libdl.so", "librt.so", "ld-linux", "ld64.so"];
+        let musl = [self.target.arch.musl_soname.as_str()];
+        let allowed = if self.target.libc == Libc::Musl { &musl[..] } else { &glibc[..] };
         for library in &elf.needed {
             assert!(allowed.iter().any(|known| library.starts_with(known)), "{who} needs {library}");
         }

@@ -97,6 +97,7 @@ impl<'a> Builder<'a> {
             (Some(name), Some(version)) => format!("{name} {version}"),
             _ => source.describe(),
         };
+        check_python(&sdist, &python, &subject)?;
         let request = key::request(self.options, &sdist, &python, target)?;
         if let Some(built) = self.cached(&request)? {
             return Ok(built);
@@ -235,6 +236,25 @@ impl Builder<'_> {
             None => Ok(self.tools().get("zig")?.sha256),
         }
     }
+}
+
+/// A release that is not for this Python gives a clear answer instead of a compiler's. A specifier
+/// that nobody can read was never enforced.
+fn check_python(sdist: &Sdist, python: &BuildPython, subject: &str) -> Result<()> {
+    let Some(required) = sdist.pkg_info().and_then(|metadata| metadata.get("Requires-Python")) else {
+        return Ok(());
+    };
+    let (Ok(specifiers), Ok(version)) =
+        (required.parse::<pep440_rs::VersionSpecifiers>(), python.full_version.parse::<pep440_rs::Version>())
+    else {
+        return Ok(());
+    };
+    if specifiers.contains(&version) {
+        return Ok(());
+    }
+    Err(Error::new(Code::UnsupportedTarget, format!("{subject} is not for Python {}", python.version))
+        .cause(format!("it requires Python {required}, the build interpreter is {}", python.full_version))
+        .hint("build for another Python with `--python X.Y`, or an earlier version of the package"))
 }
 
 /// What was fetched as NAME==VERSION must say so itself.
