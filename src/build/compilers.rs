@@ -65,6 +65,10 @@ impl Compilers {
         config.prefix_maps = prefix_maps(layout, &source, &[&zig_folder, &kit_folder]);
         config.hide = vec![job.python.prefix.clone()];
         config.keep = vec![layout.view.inside.clone()];
+        if builder.options.compiler != CompilerChoice::Kit {
+            let stubs = KitPaths::new(&kit_folder.inside).sys(job.target);
+            config.libc_stubs = Some(stubs.join("usr/lib"));
+        }
         driver::install(&layout.bin.host, &program.inside, &config)?;
         Ok(Self { zig, kit, program, zig_folder, kit_folder, config, cxx })
     }

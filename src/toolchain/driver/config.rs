@@ -103,6 +103,9 @@ pub struct DriverConfig {
     pub debug: bool,
     /// More folders of `.pc` files.
     pub pkg_config: Vec<PathBuf>,
+    /// The kit's folder of C library stubs, for a compiler that is not the kit's and calls the library
+    /// by another name than wheels do: musl, which zig and musl-gcc call `libc.so`.
+    pub libc_stubs: Option<PathBuf>,
 }
 
 impl DriverConfig {
@@ -125,6 +128,7 @@ impl DriverConfig {
             keep: Vec::new(),
             debug: false,
             pkg_config: Vec::new(),
+            libc_stubs: None,
         }
     }
 
@@ -155,6 +159,13 @@ impl DriverConfig {
             }
         }
         toolset.library_folders = libraries;
+        if let Some(stubs) = self.libc_stubs.as_ref().filter(|_| target.libc == Libc::Musl) {
+            toolset.library_folders.push(text(stubs));
+            // Others search the folder for `-lc`; zig knows where its own library is.
+            if toolset.dialect == Dialect::Zig {
+                toolset.shared_tail = vec![format!("-l:{}", target.arch.musl_soname)];
+            }
+        }
         for (from, to) in &self.prefix_maps {
             toolset.maps.push(format!("-ffile-prefix-map={from}={to}"));
         }
@@ -315,6 +326,8 @@ pub struct Toolset {
     /// In front of them when linking, and behind.
     pub link: Vec<String>,
     pub link_tail: Vec<String>,
+    /// Behind that, for a shared object with default libraries.
+    pub shared_tail: Vec<String>,
     /// The version script for links that bring none.
     pub private_symbols: Option<String>,
     /// Library folders of the target, searched last.

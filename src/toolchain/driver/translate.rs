@@ -164,6 +164,10 @@ impl Translator<'_> {
                     words.push(format!("-Wl,--version-script={script}"));
                 }
                 words.extend_from_slice(&set.link_tail);
+                let alone = ["-nostdlib", "-nodefaultlibs", "-nolibc"];
+                if invocation.shared && !given.iter().any(|arg| alone.contains(&arg.as_str())) {
+                    words.extend_from_slice(&set.shared_tail);
+                }
             }
             words.extend(set.default_words(Step::Link, Place::Last, &given));
         }

@@ -48,13 +48,19 @@ pub(super) fn check(
                 Libc::Gnu { .. } => "manylinux",
                 Libc::Musl => "musllinux",
             };
+            let hint = match name {
+                "libc.so" if target.libc == Libc::Musl => {
+                    "wheels know musl as `{}`: compile with `--cc zig`".replace("{}", &target.arch.musl_soname)
+                }
+                _ => "link it statically".to_owned(),
+            };
             docket
                 .fault(
                     Code::ForeignLibrary,
                     binary.member,
                     format!("needs `{name}`, which no {tag} tag promises"),
                 )
-                .hint("link it statically");
+                .hint(hint);
         }
     }
     floor

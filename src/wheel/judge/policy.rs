@@ -75,11 +75,12 @@ static NODES: LazyLock<HashMap<&str, Vec<(&str, u32)>>> = LazyLock::new(|| {
 
 /// What `name` (as in DT_NEEDED) is to platforms of `target`'s C library; None when it is not promised.
 pub(super) fn promised(target: &Target, name: &str) -> Option<Promised> {
-    if name == target.loader() {
-        return Some(Promised { role: Role::Core, since: 0 });
-    }
-    // Alpine's soname of the same library.
-    if target.libc == Libc::Musl && name.starts_with("libc.musl-") {
+    let core = match target.libc {
+        Libc::Gnu { .. } => target.loader(),
+        // musl is loader and library in one, and this is what musllinux tags promise it as.
+        Libc::Musl => target.arch.musl_soname.clone(),
+    };
+    if name == core {
         return Some(Promised { role: Role::Core, since: 0 });
     }
     TABLES
@@ -150,7 +151,8 @@ mod tests {
         assert_eq!(promised(&gnu, "ld-linux-aarch64.so.1").unwrap().role, Role::Core);
         assert_eq!(promised(&gnu, "libmvec.so.1").unwrap().since, 24);
         assert_eq!(promised(&gnu, "libz.so.1").unwrap().role, Role::Other);
-        assert_eq!(promised(&musl, "libc.so").unwrap().role, Role::Core);
+        assert_eq!(promised(&musl, "libc.so"), None);
+        assert_eq!(promised(&musl, "libc.musl-x86_64.so.1"), None);
         assert_eq!(promised(&musl, "libc.musl-aarch64.so.1").unwrap().role, Role::Core);
         for (target, name) in [
             (&gnu, "libc.so"),

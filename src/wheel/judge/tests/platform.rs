@@ -42,7 +42,8 @@ fn broken_files_are_faults_and_foreign_ones_notes() {
 
 #[test]
 fn libc_flavours_do_not_mix() {
-    let musl = Sample::library("aarch64-linux-musl").need("libc.so").export("PyInit__x");
+    let musl =
+        Sample::library("aarch64-linux-musl").need("libc.musl-aarch64.so.1").export("PyInit__x");
     Trial::with_extension(musl.clone()).refused_with(Code::WrongMachine, &["musl"]);
     let mut trial =
         Trial::new("cp311-cp311-linux_aarch64").file("pkg/_x.cpython-311-aarch64-linux-musl.so", musl);
@@ -51,6 +52,22 @@ fn libc_flavours_do_not_mix() {
     let mut trial = Trial::with_extension(extension());
     trial.target = "aarch64-linux-musl".parse().unwrap();
     trial.refused_with(Code::WrongMachine, &["glibc"]);
+}
+
+#[test]
+fn musl_goes_by_the_name_that_wheels_use() {
+    for name in ["libc.so", "libc.musl-x86_64.so.1", "ld-musl-aarch64.so.1", "libc.so.6"] {
+        let musl = Sample::library("aarch64-linux-musl").need(name).export("PyInit__x");
+        let mut trial =
+            Trial::new("cp311-cp311-linux_aarch64").file("pkg/_x.cpython-311-aarch64-linux-musl.so", musl);
+        trial.target = "aarch64-linux-musl".parse().unwrap();
+        let error = trial.judge().unwrap_err();
+        let code = if name == "libc.so.6" { Code::WrongMachine } else { Code::ForeignLibrary };
+        assert_eq!(error.code(), code, "{name}: {error}");
+        if name == "libc.so" {
+            assert!(error.hints().iter().any(|hint| hint.contains("libc.musl-aarch64.so.1")), "{error:?}");
+        }
+    }
 }
 
 #[test]
