@@ -27,11 +27,8 @@ fn musl_by_zig_cc_is_needed_by_the_name_of_wheels() {
     common::cache_with_tools();
     let room = Room::new();
     let sdist = with_libc("muslzig").sdist(&room);
-    let ran = room
-        .build(&sdist, "x86_64-linux-musl")
-        .args(["--cc", "zig-cc", "--no-cache"])
-        .ran()
-        .succeeded();
+    let ran =
+        room.build(&sdist, "x86_64-linux-musl").args(["--cc", "zig-cc", "--no-cache"]).ran().succeeded();
     assert_eq!(needed(&room, &ran), ["libc.musl-x86_64.so.1"]);
 }
 

@@ -49,9 +49,8 @@ pub(super) fn check(
                 Libc::Musl => "musllinux",
             };
             let hint = match name {
-                "libc.so" if target.libc == Libc::Musl => {
-                    "wheels know musl as `{}`: compile with `--cc zig`".replace("{}", &target.arch.musl_soname)
-                }
+                "libc.so" if target.libc == Libc::Musl => "wheels know musl as `{}`: compile with `--cc zig`"
+                    .replace("{}", &target.arch.musl_soname),
                 _ => "link it statically".to_owned(),
             };
             docket

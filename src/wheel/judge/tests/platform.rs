@@ -42,8 +42,7 @@ fn broken_files_are_faults_and_foreign_ones_notes() {
 
 #[test]
 fn libc_flavours_do_not_mix() {
-    let musl =
-        Sample::library("aarch64-linux-musl").need("libc.musl-aarch64.so.1").export("PyInit__x");
+    let musl = Sample::library("aarch64-linux-musl").need("libc.musl-aarch64.so.1").export("PyInit__x");
     Trial::with_extension(musl.clone()).refused_with(Code::WrongMachine, &["musl"]);
     let mut trial =
         Trial::new("cp311-cp311-linux_aarch64").file("pkg/_x.cpython-311-aarch64-linux-musl.so", musl);
