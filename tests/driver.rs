@@ -105,11 +105,17 @@ fn imports(elf: &[u8]) -> Vec<String> {
     file.dynamic_symbols().filter(ObjectSymbol::is_undefined).map(|s| s.name().unwrap().to_owned()).collect()
 }
 
+fn exports(elf: &[u8]) -> Vec<String> {
+    use object::{Object, ObjectSymbol};
+    let file = object::File::parse(elf).unwrap();
+    file.dynamic_symbols().filter(|s| !s.is_undefined()).map(|s| s.name().unwrap().to_owned()).collect()
+}
+
 const AARCH64: u16 = 183;
 
 fn check_c_and_cxx(build: &Build) {
     build.write("a.c", "#include <stdio.h>\n#include <math.h>\nconst char *f(void) { return __FILE__; }\ndouble g(double x) { return sin(x) + (int)x / 3; }\n");
-    build.write("b.cpp", "#include <string>\nextern \"C\" int h(int x) { if (x) throw std::string(\"x\"); return std::to_string(x).size(); }\n");
+    build.write("b.cpp", "#include <string>\n#include <vector>\nextern \"C\" int h(int x) { if (x) throw std::string(\"x\"); std::vector<std::string> all(x); all.insert(all.begin(), std::to_string(x)); return all.size(); }\n");
     // As setup.py writes it: host folders, the build machine's processor, gcc's own flags.
     build.ok("cc -fno-strict-overflow -march=native -fno-var-tracking-assignments -I/usr/include -fPIC -c a.c -o a.o");
     let call = build.last();
@@ -127,6 +133,10 @@ fn check_c_and_cxx(build: &Build) {
     let imports = imports(&extension);
     assert!(imports.iter().any(|name| name == "sin"), "{imports:?}");
     assert!(!imports.iter().any(|name| name.starts_with("_ZNSt")), "libc++ is not inside: {imports:?}");
+    let exports = exports(&extension);
+    assert!(exports.iter().any(|name| name == "h"), "{exports:?}");
+    let runtime = |name: &&String| ["_ZNSt3__1", "_Znw", "_ZdlPv"].iter().any(|of| name.starts_with(of));
+    assert_eq!(exports.iter().find(runtime), None, "the C++ runtime is not private");
     assert!(build.last().shared);
     let text = String::from_utf8_lossy(&extension);
     assert!(!text.contains(build.folder.path().to_str().unwrap()), "a path of the build is inside");

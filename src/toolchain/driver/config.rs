@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::PRIVATE_SYMBOLS;
 use super::rules::{Default_, Dialect, Place, ProbeMarks, Rules, Step, table};
 use crate::report::{Code, Error, Result};
 use crate::target::{Libc, Target};
@@ -216,6 +217,8 @@ impl DriverConfig {
             Compiler::ZigCc { zig } => {
                 let zig = text(zig);
                 set.dialect = Dialect::Zig;
+                // zig's libc++abi exports `operator new`, and libc++'s headers export their templates.
+                set.private_symbols = target.map(|_| text(&self.bin.join(PRIVATE_SYMBOLS)));
                 set.cc = words(&[&zig, "cc"]);
                 set.cxx = words(&[&zig, "c++"]);
                 if let Some(target) = target {
@@ -250,6 +253,7 @@ impl DriverConfig {
             }
             Compiler::System(system) => {
                 set.dialect = system.dialect;
+                set.private_symbols = target.map(|_| text(&self.bin.join(PRIVATE_SYMBOLS)));
                 set.cc.clone_from(&system.cc);
                 set.cxx.clone_from(&system.cxx);
                 set.ar.clone_from(&system.ar);

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::config::{Driver, DriverConfig};
-use super::{CONFIG_FILE, Tool};
+use super::{CONFIG_FILE, PRIVATE_SYMBOLS, Tool};
 use crate::report::{Error, Result};
 
 /// Writes `driver.toml` and one link for each tool into `bin`, which is made if it is not there.
@@ -30,6 +30,9 @@ fn write(bin: &Path, program: &Path, driver: &Driver, triple: &str) -> Result<()
     let text = toml::to_string(driver)
         .map_err(|error| Error::bug(format!("the driver configuration cannot be written: {error}")))?;
     std::fs::write(&file, text).map_err(|error| Error::io("write", &file, &error))?;
+    let file = bin.join(PRIVATE_SYMBOLS);
+    std::fs::write(&file, include_bytes!("../../../toolchains/kit/private.map"))
+        .map_err(|error| Error::io("write", &file, &error))?;
     for (name, tool) in Tool::NAMES {
         link(&bin.join(name), program)?;
         if !tool.is_for_build_machine() {

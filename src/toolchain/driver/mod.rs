@@ -47,6 +47,9 @@ pub use run::run;
 /// The configuration beside the links.
 pub const CONFIG_FILE: &str = "driver.toml";
 
+/// Beside it: the version script of links by a compiler that is not the kit's and that bring none.
+const PRIVATE_SYMBOLS: &str = "private.map";
+
 /// What the program can be called as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tool {
