@@ -15,5 +15,8 @@ fn main() -> ExitCode {
     if let Some(code) = process::sandbox_entry() {
         return code;
     }
+    if cfg!(target_feature = "crt-static") {
+        process::look_up_without_modules();
+    }
     wheelbuild::cli::run(words)
 }

@@ -83,7 +83,9 @@ impl Environment {
         );
         fs::write(folder.join("pyvenv.cfg"), marker).unwrap();
         symlink(&python.executable, folder.join("bin/python")).unwrap();
-        fs::write(site.join(view::PTH_FILE), view::PTH_TEXT).unwrap();
+        for (name, text) in view::SITE_FILES {
+            fs::write(site.join(name), text).unwrap();
+        }
         if let Some(packages) = packages {
             fs::write(site.join("packages.pth"), format!("{}\n", packages.display())).unwrap();
         }
@@ -277,7 +279,7 @@ fn a_started_python_believes_it_too_and_a_missing_view_stops_it() {
                  print(json.dumps({\"order\": sys.byteorder, \"bits\": struct.calcsize(\"P\") * 8, \"suffix\": m.EXTENSION_SUFFIXES[0]}))";
     assert_eq!(environment.ask(&variables, &["-I", "-c", truth]), environment.ask(&[], &["-I", "-c", truth]));
 
-    fs::remove_dir_all(root.join("lie")).unwrap();
+    fs::remove_file(root.join("lie.py")).unwrap();
     let output = environment.python(&variables).args(["-I", "-c", "print('went on')"]).output().unwrap();
     assert!(!output.status.success() && output.stdout.is_empty());
     assert!(String::from_utf8_lossy(&output.stderr).contains("no view of the target"));

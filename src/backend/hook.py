@@ -2,44 +2,58 @@
 
 Called as `python hook.py SPEC`, in the source folder, with the target's view active. SPEC is a JSON
 file: backend, backend_path, config_settings, requires (what get_requires_for_build_wheel answered
-when the environment was made, or null), complete (the environment holds it, whatever it is), out (folder for the wheel), result (file to write).
+when the environment was made, or null), complete (the environment holds it, whatever it is), jobs
+(most compilers at once), out (folder for the wheel), result (file to write).
 
 The answer says one of three things: which requirements are still missing, which wheel was built,
 or which exception ended the hook. Besides, it lists the extension modules whose compilation raised
 an error, even when the package caught it: a wheel without them is not what was asked for.
 """
 
+import gc
+
+# Imports make objects and no garbage: looking for it is a tenth of their cost.
+gc.disable()
+
 import importlib
 import json
 import os
 import sys
-import traceback
 
-failed_extensions = {}
+from _wheelbuild_view import when_imported
+
+EXTENSIONS = "_wheelbuild_extensions"
 
 
-def watch_setuptools():
-    """Notes each extension whose build raises, before the package can catch it."""
-    try:
-        module = importlib.import_module("setuptools.command.build_ext")
-    except Exception:
-        return
-    base = module.build_ext
-    for parent in base.__mro__:
-        if parent.__name__ == "build_ext" and parent is not base and "build_extension" in vars(parent):
-            base = parent  # distutils' own, which every override ends in
-    original = base.build_extension
+def build_extensions(jobs):
+    """Has extensions built as `extensions.py` says, if setuptools or distutils builds any."""
+    place = os.path.join(os.path.dirname(os.path.abspath(__file__)), "extensions.py")
 
-    def build_extension(self, ext):
-        try:
-            result = original(self, ext)
-        except BaseException as error:
-            failed_extensions[ext.name] = "%s: %s" % (type(error).__name__, error)
-            raise
-        failed_extensions.pop(ext.name, None)
-        return result
+    def changing(change):
+        def changed(module):
+            if EXTENSIONS not in sys.modules:
+                import importlib.util
 
-    base.build_extension = build_extension
+                spec = importlib.util.spec_from_file_location(EXTENSIONS, place)
+                sys.modules[EXTENSIONS] = importlib.util.module_from_spec(spec)
+                spec.loader.exec_module(sys.modules[EXTENSIONS])
+            change(sys.modules[EXTENSIONS], module)
+
+        return changed
+
+    def commands(extensions, module):
+        extensions.watch(module)
+        if jobs > 1:
+            extensions.build_at_once(module, jobs)
+
+    def compilers(extensions, module):
+        if jobs > 1:
+            extensions.compile_at_once(module, jobs)
+
+    # setuptools' own copy of distutils goes by either name.
+    for package in ("distutils", "setuptools._distutils"):
+        when_imported(package + ".command.build_ext", changing(commands))
+        when_imported(package + ".ccompiler", changing(compilers))
 
 
 def load(spec):
@@ -58,9 +72,11 @@ def load(spec):
 
 
 def run(spec):
+    build_extensions(spec["jobs"])
     backend = load(spec)
-    if "setuptools" in sys.modules:
-        watch_setuptools()
+    # What was imported stays: later searches need not go through it.
+    gc.freeze()
+    gc.enable()
     settings = spec["config_settings"]
     ask = getattr(backend, "get_requires_for_build_wheel", None)
     requires = sorted(ask(settings) or []) if ask else []
@@ -81,12 +97,14 @@ def main():
     try:
         answer = run(spec)
     except BaseException as error:
+        import traceback
+
         traceback.print_exc()
         answer = {"status": "failed", "type": type(error).__name__, "message": str(error)}
         if isinstance(error, ModuleNotFoundError):
             answer["module"] = error.name
         code = 1
-    answer["failed_extensions"] = failed_extensions
+    answer["failed_extensions"] = getattr(sys.modules.get(EXTENSIONS), "failed", {})
     sys.stdout.flush()
     sys.stderr.flush()
     with open(spec["result"], "w", encoding="utf-8") as file:

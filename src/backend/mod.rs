@@ -25,8 +25,9 @@ use crate::target::{PythonVersion, Target};
 pub use answer::{Answer, Outcome, read_answer};
 pub use environment::hook_environment;
 
-/// The program that runs the hooks.
-pub const HOOK: &str = include_str!("hook.py");
+/// The program that runs the hooks, and what it imports when setuptools builds extensions.
+const HOOK: [(&str, &str); 2] =
+    [("hook.py", include_str!("hook.py")), ("extensions.py", include_str!("extensions.py"))];
 
 /// Where the hooks find things. Every path is as the hooks see it, which inside a namespace is not
 /// where the build machine has it.
@@ -73,6 +74,7 @@ struct Spec<'a> {
     config_settings: BTreeMap<String, Value>,
     requires: Option<&'a [String]>,
     complete: bool,
+    jobs: usize,
     out: &'a Path,
     result: PathBuf,
 }
@@ -91,7 +93,7 @@ pub fn write_support(
     requires: Option<&[String]>,
     complete: bool,
 ) -> Result<()> {
-    write(folder, "hook.py", HOOK)?;
+    HOOK.iter().try_for_each(|(name, text)| write(folder, name, text))?;
     write(folder, "config.site", &configure::config_site(subject.target))?;
     write(folder, "toolchain.cmake", &cmake::toolchain_file(paths, subject.target))?;
     write(folder, "emulator", &cmake::emulator(paths))?;
@@ -111,6 +113,7 @@ pub fn write_support(
         config_settings: all.into_iter().map(|(key, values)| (key, as_json(values))).collect(),
         requires,
         complete,
+        jobs: subject.jobs,
         out: &paths.out,
         result: paths.support.join("answer.json"),
     };

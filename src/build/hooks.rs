@@ -118,7 +118,12 @@ impl Builder<'_> {
         };
         let view_paths = ViewPaths { root: layout.view.inside.clone(), bin: layout.bin.inside.clone() };
         let real = self.options.target_python.as_deref();
-        let view = view::write_view(job.python, job.target, &view_paths, real, &layout.view.host)?;
+        let (view, view_folder) = if job.isolation.moves_paths() && real.is_none() {
+            view::keep_view(self.cache, self.report, job.python, job.target, &view_paths)?
+        } else {
+            let folder = &layout.view.host;
+            (view::write_view(job.python, job.target, &view_paths, real, folder)?, folder.clone())
+        };
         backend::write_support(
             &layout.support.host,
             &paths,
@@ -141,6 +146,7 @@ impl Builder<'_> {
         sandbox.mounts.extend(compilers.mounts(self, layout)?);
         sandbox.mounts.push(env.mount());
         sandbox.mounts.extend(layout.mounts());
+        sandbox.mounts.push(Mount::at(view_folder, &layout.view.inside));
         let command = Command {
             program: env.inside.join("bin/python"),
             args: vec![

@@ -81,10 +81,10 @@ impl Layout {
         }
     }
 
-    /// The mounts of this layout's own folders.
+    /// The mounts of this layout's own folders, but for the view, which may stand elsewhere.
     pub fn mounts(&self) -> Vec<Mount> {
         // In namespaces home and tmp are the sandbox's own.
-        let mut places = vec![&self.source, &self.out, &self.log, &self.bin, &self.support, &self.view];
+        let mut places = vec![&self.source, &self.out, &self.log, &self.bin, &self.support];
         if !self.moved {
             places.extend([&self.home, &self.tmp]);
         }

@@ -111,7 +111,7 @@ impl Builder<'_> {
 
     /// The environment of the requirements, made if it is not there.
     pub(super) fn environment(&self, job: &Job<'_>, requirements: &Requirements) -> Result<PathBuf> {
-        let recipe = Recipe { python: job.python, site_files: &[(view::PTH_FILE, view::PTH_TEXT)] };
+        let recipe = Recipe { python: job.python, site_files: &view::SITE_FILES };
         let environment = if requirements.given {
             let wheels: Vec<GivenWheel> =
                 requirements.wheels.iter().map(|path| GivenWheel::open(path)).collect::<Result<_>>()?;

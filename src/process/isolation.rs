@@ -87,15 +87,22 @@ pub(super) fn supervisor_executable() -> Option<&'static Path> {
     SUPERVISOR.get().map(PathBuf::as_path)
 }
 
-/// Each isolation and whether it works here, or why not, strongest first.
+/// Whether `isolation` works here, or why not.
 ///
 /// Found out by really entering it with nothing to run, once per process (some milliseconds).
-pub fn available() -> &'static [(Isolation, Result<(), String>)] {
-    static FOUND: OnceLock<Vec<(Isolation, Result<(), String>)>> = OnceLock::new();
-    FOUND.get_or_init(|| Isolation::ALL.map(|isolation| (isolation, supervisor::probe(isolation))).into())
+fn works(isolation: Isolation) -> &'static Result<(), String> {
+    static FOUND: [OnceLock<Result<(), String>>; Isolation::ALL.len()] =
+        [const { OnceLock::new() }; Isolation::ALL.len()];
+    // `ALL` is in the order of the declaration.
+    FOUND[isolation as usize].get_or_init(|| supervisor::probe(isolation))
 }
 
-/// The isolation to use for `choice`.
+/// Each isolation and whether it works here, or why not, strongest first.
+pub fn available() -> impl Iterator<Item = (Isolation, &'static Result<(), String>)> {
+    Isolation::ALL.into_iter().map(|isolation| (isolation, works(isolation)))
+}
+
+/// The isolation to use for `choice`. Weaker ones than that are not tried out.
 ///
 /// For `auto` it is the strongest that works; the caller says so when that is not
 /// [`Isolation::Namespaces`] ([`available`] has the reason).
@@ -104,27 +111,29 @@ pub fn available() -> &'static [(Isolation, Result<(), String>)] {
 ///
 /// [`Code::Isolation`] when `choice` names one that does not work here, with the reason.
 pub fn choose(choice: IsolationChoice) -> Result<Isolation> {
-    pick(choice, available())
+    pick(choice, works)
 }
 
-fn pick(choice: IsolationChoice, available: &[(Isolation, Result<(), String>)]) -> Result<Isolation> {
+fn pick<'a>(
+    choice: IsolationChoice,
+    works: impl Fn(Isolation) -> &'a Result<(), String>,
+) -> Result<Isolation> {
     let wanted = match choice {
         IsolationChoice::Auto => {
-            let best = available.iter().find(|(_, works)| works.is_ok());
-            return Ok(best.map_or(Isolation::None, |(isolation, _)| *isolation));
+            let best = Isolation::ALL.into_iter().find(|isolation| works(*isolation).is_ok());
+            return Ok(best.unwrap_or(Isolation::None));
         }
         IsolationChoice::Namespaces => Isolation::Namespaces,
         IsolationChoice::Landlock => Isolation::Landlock,
         IsolationChoice::None => return Ok(Isolation::None),
     };
-    match available.iter().find(|(isolation, _)| *isolation == wanted) {
-        Some((_, Ok(()))) => Ok(wanted),
-        Some((_, Err(why))) => {
+    match works(wanted) {
+        Ok(()) => Ok(wanted),
+        Err(why) => {
             Err(Error::new(Code::Isolation, format!("`--isolation {wanted}` does not work on this machine"))
                 .cause(why.clone())
                 .hint("use `--isolation auto` to take the strongest that works, and see `wheelbuild doctor`"))
         }
-        None => Err(Error::bug(format!("`{wanted}` was not probed"))),
     }
 }
 
@@ -134,16 +143,28 @@ mod tests {
 
     #[test]
     fn auto_takes_the_strongest_that_works_and_a_named_one_is_never_weakened() {
-        let here = [
-            (Isolation::Namespaces, Err("no user namespaces".to_owned())),
-            (Isolation::Landlock, Ok(())),
-            (Isolation::None, Ok(())),
-        ];
-        assert_eq!(pick(IsolationChoice::Auto, &here).unwrap(), Isolation::Landlock);
-        assert_eq!(pick(IsolationChoice::None, &here).unwrap(), Isolation::None);
-        let error = pick(IsolationChoice::Namespaces, &here).unwrap_err();
+        let (no, yes) = (Err("no user namespaces".to_owned()), Ok(()));
+        let here = |isolation| if isolation == Isolation::Namespaces { &no } else { &yes };
+        assert_eq!(pick(IsolationChoice::Auto, here).unwrap(), Isolation::Landlock);
+        assert_eq!(pick(IsolationChoice::None, here).unwrap(), Isolation::None);
+        let error = pick(IsolationChoice::Namespaces, here).unwrap_err();
         assert_eq!(error.code(), Code::Isolation);
         assert_eq!(error.causes(), ["no user namespaces"]);
+    }
+
+    #[test]
+    fn nothing_weaker_is_tried_out_than_what_works() {
+        let yes = Ok(());
+        let tried = std::cell::RefCell::new(Vec::new());
+        let here = |isolation| {
+            tried.borrow_mut().push(isolation);
+            &yes
+        };
+        assert_eq!(pick(IsolationChoice::Auto, here).unwrap(), Isolation::Namespaces);
+        assert_eq!(*tried.borrow(), [Isolation::Namespaces]);
+        for (place, isolation) in Isolation::ALL.into_iter().enumerate() {
+            assert_eq!(isolation as usize, place);
+        }
     }
 
     #[test]

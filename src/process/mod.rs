@@ -17,6 +17,7 @@ mod environment;
 mod interrupt;
 mod isolation;
 mod log;
+mod names;
 mod run;
 mod sandbox;
 #[cfg_attr(not(target_os = "linux"), path = "supervisor/elsewhere.rs")]
@@ -26,6 +27,7 @@ pub use capture::{Output, capture};
 pub use environment::{BUILD_HOME, base_environment, passthrough};
 pub use interrupt::Interrupt;
 pub use isolation::{Isolation, IsolationChoice, available, choose, set_supervisor};
+pub use names::look_up_without_modules;
 pub use run::run;
 pub use sandbox::{Command, Limit, Limits, Mount, Outcome, Sandbox, Status};
 pub use supervisor::{SUPERVISOR_ARGUMENT, sandbox_entry};

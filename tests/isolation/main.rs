@@ -64,7 +64,7 @@ fn attempts() -> Vec<Attempt> {
 /// Whether `isolation` works here; says SKIP otherwise.
 fn works(isolation: Isolation) -> bool {
     use_supervisor();
-    match available().iter().find(|(each, _)| *each == isolation).unwrap() {
+    match available().find(|(each, _)| *each == isolation).unwrap() {
         (_, Ok(())) => true,
         (_, Err(why)) => {
             println!("SKIP: no isolation `{isolation}` on this machine: {why}");

@@ -355,7 +355,7 @@ fn another_user_than_root_is_isolated_as_well() {
 fn within_another_sandbox_the_strongest_that_works_is_taken_and_the_reason_told() {
     if std::env::var(ROLE).is_ok_and(|role| role == "within") {
         use_supervisor();
-        let why = available()[0].1.clone().unwrap_err();
+        let why = available().next().unwrap().1.clone().unwrap_err();
         let refused = choose(IsolationChoice::Namespaces).unwrap_err();
         assert_eq!((refused.code(), refused.causes()), (Code::Isolation, [why.clone()].as_slice()));
         let taken = choose(IsolationChoice::Auto).unwrap();

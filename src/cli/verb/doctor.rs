@@ -21,7 +21,6 @@ pub fn run(context: &Context) -> Result<()> {
         })
         .collect();
     let isolation: Vec<_> = process::available()
-        .iter()
         .map(|(kind, works)| {
             serde_json::json!({ "kind": kind.name(), "works": works.is_ok(), "why": works.as_ref().err() })
         })

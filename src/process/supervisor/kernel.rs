@@ -1,5 +1,5 @@
 //! System calls that no library wraps, each behind a function that is safe to call unless it says
-//! otherwise. The only unsafe code of the program.
+//! otherwise. With `process/names.rs` the only unsafe code of the program.
 #![allow(unsafe_code)]
 
 use std::io;

@@ -1,6 +1,6 @@
 # Shows the target to the Python that imports it: the build hooks, and every Python they start.
 #
-# TARGET, above, holds what is shown. What describes the platform is the target's: sysconfig,
+# TARGET holds what is shown, as the view says it. What describes the platform is the target's: sysconfig,
 # distutils.sysconfig, platform, os.uname, os.confstr, packaging.tags, sys.implementation._multiarch,
 # and on 32-bit targets sys.maxsize, which setup scripts ask for the word size. What describes the
 # running process stays true, since code that handles its own data relies on it: sys.byteorder,
@@ -9,6 +9,8 @@
 # Modules are changed when they are first imported, so that a start that needs none pays for none.
 import os
 import sys
+
+TARGET = {}
 
 
 def _sysconfig(module):
@@ -93,6 +95,13 @@ _VENDORED = {
 }
 
 
+def when_imported(name, change):
+    """Has `change` called with the module `name` right after its import."""
+    _CHANGES[name] = change
+    if name in sys.modules:
+        change(sys.modules[name])
+
+
 def _change(name):
     found = _CHANGES.get(name)
     if found is None:
@@ -174,8 +183,11 @@ def _show():
             change(module)
 
 
-if TARGET["python"] == "%d.%d" % sys.version_info[:2]:
-    try:
-        _show()
-    except Exception as error:
-        raise SystemExit("wheelbuild: the target cannot be shown to this Python: %r" % error)
+def show(file):
+    with open(file, encoding="utf-8") as shown:
+        TARGET.update(eval(shown.read()))
+    if TARGET["python"] == "%d.%d" % sys.version_info[:2]:
+        try:
+            _show()
+        except Exception as error:
+            raise SystemExit("wheelbuild: the target cannot be shown to this Python: %r" % error)

@@ -1,6 +1,6 @@
 //! The module that makes a Python believe it is the target's, and what switches it on.
 //!
-//! A build environment carries [`PTH_FILE`]: one line that does nothing unless [`VIEW_VARIABLE`]
+//! A build environment carries [`SITE_FILES`]: a line that does nothing unless [`VIEW_VARIABLE`]
 //! names a view, so the same environment serves every target and its own installation. With it,
 //! the hooks and every Python they start through that environment see the target, under `-I` and
 //! `-E` too. Two things are out of its reach: `python -S`, which reads no `.pth` file and then fails
@@ -20,27 +20,34 @@ pub const VIEW_VARIABLE: &str = "WHEELBUILD_VIEW";
 pub const HOOK_VARIABLES: [&str; 4] =
     [VIEW_VARIABLE, "_PYTHON_HOST_PLATFORM", "_PYTHON_SYSCONFIGDATA_NAME", "_PYTHON_SYSCONFIGDATA_PATH"];
 
-/// The file, in the site-packages of every build environment, that switches the view on.
-pub const PTH_FILE: &str = "_wheelbuild_view.pth";
+/// What [`super::write_view`] says about the target, in the view's root.
+pub(super) const SHOWN: &str = "lie.py";
 
-/// The content of [`PTH_FILE`]. A view that is named but missing ends the interpreter: a hook must
-/// never go on with the build machine's values.
-pub const PTH_TEXT: &str = concat!(
-    "import os, sys; p = os.environ.get('WHEELBUILD_VIEW'); ",
-    "p and (os.path.isfile(p + '/lie/_wheelbuild_view.py') ",
-    "or sys.exit('wheelbuild: no view of the target at ' + p), ",
-    "sys.path.insert(0, p + '/lie'), __import__('_wheelbuild_view'), sys.path.remove(p + '/lie'))\n"
-);
-
-const CODE: &str = include_str!("lie.py");
+/// The files, in the site-packages of every build environment, that switch the view on: the line
+/// that asks for it, and the module that shows it, which has bytecode there like any other.
+///
+/// A view that is named but missing ends the interpreter: a hook must never go on with the build
+/// machine's values.
+pub const SITE_FILES: [(&str, &str); 2] = [
+    (
+        "_wheelbuild_view.pth",
+        concat!(
+            "import os, sys; p = os.environ.get('WHEELBUILD_VIEW'); ",
+            "p and (os.path.isfile(p + '/lie.py') ",
+            "or sys.exit('wheelbuild: no view of the target at ' + p), ",
+            "__import__('_wheelbuild_view').show(p + '/lie.py'))\n"
+        ),
+    ),
+    ("_wheelbuild_view.py", include_str!("lie.py")),
+];
 
 /// The name of the sysconfig data module CPython looks for on the target.
 pub(super) fn data_module(version: PythonVersion, target: &Target) -> String {
     format!("_sysconfigdata_{}_linux_{}", version.abi_flags(), version.multiarch(target))
 }
 
-/// `_wheelbuild_view.py`: what is shown, then the code that shows it.
-pub(super) fn module(version: PythonVersion, target: &Target, inside: &ViewPaths) -> String {
+/// What is shown, as a Python literal.
+pub(super) fn shown(version: PythonVersion, target: &Target, inside: &ViewPaths) -> String {
     let root = inside.root.display();
     let libc = match target.libc {
         Libc::Gnu { minor } => ["glibc".to_owned(), format!("2.{minor}")],
@@ -58,5 +65,5 @@ pub(super) fn module(version: PythonVersion, target: &Target, inside: &ViewPaths
         "stdlib": format!("{root}/lib/{}", version.program()),
         "include": format!("{root}/include/{}", version.program()),
     });
-    format!("TARGET = {shown}\n\n{CODE}")
+    format!("{shown}\n")
 }

@@ -7,7 +7,7 @@
 //! ROOT/lib/python3.11/build-details.json       (PEP 739)
 //! ROOT/lib/pkgconfig/python-3.11.pc, python3.pc, and -embed
 //! ROOT/include/python3.11/Python.h, pyconfig.h, …
-//! ROOT/lie/_wheelbuild_view.py
+//! ROOT/lie.py                                  (what `lie.py` of this module shows)
 //! ```
 //!
 //! One layout serves sysconfig, distutils, meson, CMake's FindPython and PyO3. No Python of the
@@ -27,13 +27,14 @@ mod variables;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-pub use lie::{HOOK_VARIABLES, PTH_FILE, PTH_TEXT, VIEW_VARIABLE};
+pub use lie::{HOOK_VARIABLES, SITE_FILES, VIEW_VARIABLE};
 #[cfg(test)]
 use literal::Value;
 use literal::Variables;
 
 use super::interpreter::BuildPython;
-use crate::report::{Code, Error, Result};
+use crate::cache::{Cache, KeyParts};
+use crate::report::{Code, Error, Report, Result};
 use crate::target::{PythonVersion, Target};
 
 /// Where the hooks will see things; both absolute.
@@ -50,14 +51,16 @@ pub struct ViewPaths {
 pub struct View {
     pub version: PythonVersion,
     pub target: Target,
-    /// Hex sha256 of every file's path and content.
-    pub digest: String,
     /// Whether the headers of CPython are in it. Without, `Python.h` says how to get them.
     pub has_headers: bool,
     root: PathBuf,
 }
 
 impl View {
+    fn of(python: &BuildPython, target: &Target, inside: &ViewPaths, has_headers: bool) -> Self {
+        Self { version: python.version, target: *target, has_headers, root: inside.root.clone() }
+    }
+
     pub fn root(&self) -> &Path {
         &self.root
     }
@@ -114,13 +117,45 @@ pub fn write_view(
     into: &Path,
 ) -> Result<View> {
     let (view, files) = compose(python, target, inside, tree)?;
-    for (name, content) in &files {
+    write(&files, into)?;
+    Ok(view)
+}
+
+/// The view of `target` for hooks run by `python`, kept in `cache` for every build that sees it at
+/// the same paths, and the folder it stands in: hundreds of headers are not written for each build.
+/// Hooks must not be able to write to it.
+///
+/// # Errors
+/// As [`write_view`].
+pub fn keep_view(
+    cache: &Cache,
+    report: &Report,
+    python: &BuildPython,
+    target: &Target,
+    inside: &ViewPaths,
+) -> Result<(View, PathBuf)> {
+    let key = KeyParts::new()
+        .with("recipe", env!("WHEELBUILD_RECIPE"))
+        .with("interpreter", &python.identity)
+        .with("configuration", super::digest(&read(&python.sysconfig_data)?))
+        .with("target", target)
+        .with("root", inside.root.display())
+        .with("bin", inside.bin.display())
+        .key();
+    let folder = cache.made_once("views", &key.to_string(), report, |into| {
+        write(&compose(python, target, inside, None)?.1, into)
+    })?;
+    Ok((View::of(python, target, inside, python.headers.is_some()), folder))
+}
+
+fn write(files: &BTreeMap<String, Vec<u8>>, into: &Path) -> Result<()> {
+    for (name, content) in files {
         let path = into.join(name);
         let folder = path.parent().unwrap_or(into);
         std::fs::create_dir_all(folder).map_err(|error| Error::io("make", folder, &error))?;
         std::fs::write(&path, content).map_err(|error| Error::io("write", &path, &error))?;
     }
-    Ok(view)
+    Ok(())
 }
 
 /// The view as [`write_view`] would write it, and its files by their path in it.
@@ -170,15 +205,8 @@ pub fn compose(
     for (name, text) in describe::pkg_config(version, inside) {
         files.insert(format!("lib/pkgconfig/{name}"), text.into_bytes());
     }
-    files.insert("lie/_wheelbuild_view.py".to_owned(), lie::module(version, target, inside).into_bytes());
-    let view = View {
-        version,
-        target: *target,
-        digest: digest(&files),
-        has_headers: headers.is_some(),
-        root: inside.root.clone(),
-    };
-    Ok((view, files))
+    files.insert(lie::SHOWN.to_owned(), lie::shown(version, target, inside).into_bytes());
+    Ok((View::of(python, target, inside, headers.is_some()), files))
 }
 
 /// The digest of what a view takes from the interpreter with this sysconfig data, for any target.
@@ -215,16 +243,6 @@ fn no_headers(python: &BuildPython) -> String {
         "#error \"the build interpreter has no C headers: install them (Debian: libpython{}-dev) or choose another with --python\"\n",
         python.version
     )
-}
-
-fn digest(files: &BTreeMap<String, Vec<u8>>) -> String {
-    use std::fmt::Write;
-    let mut lines = String::new();
-    for (name, content) in files {
-        // Writing to a String cannot fail.
-        let _ = writeln!(lines, "{} {name}", super::digest(content));
-    }
-    super::digest(lines.as_bytes())
 }
 
 #[cfg(test)]

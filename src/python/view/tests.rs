@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::*;
+use crate::cache::Cache;
 use crate::python::interpreter::{self, Search};
 use crate::report::Report;
 use crate::target::{Arch, Libc};
@@ -111,9 +112,28 @@ fn a_view_is_the_same_every_time_and_is_written_as_composed() {
         .filter(|e| e.as_ref().unwrap().file_type().is_file());
     assert_eq!(count.count(), files.len());
     let elsewhere = ViewPaths { root: "/other".into(), ..inside() };
-    assert_ne!(compose(&python, &target, &elsewhere, None).unwrap().0.digest, first.digest);
+    assert_ne!(compose(&python, &target, &elsewhere, None).unwrap().1, files);
     let other = "aarch64-linux-gnu.2.17".parse().unwrap();
-    assert_ne!(compose(&python, &other, &inside(), None).unwrap().0.digest, first.digest);
+    assert_ne!(compose(&python, &other, &inside(), None).unwrap().1, files);
+}
+
+#[test]
+fn a_kept_view_is_the_one_that_would_be_written_and_each_target_has_its_own() {
+    let Some((python, _keep)) = own() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Cache::open(folder.path()).unwrap();
+    let keep = |target: &str, inside: &ViewPaths| {
+        keep_view(&cache, &Report::silent(), &python, &target.parse().unwrap(), inside).unwrap()
+    };
+    let (view, place) = keep("aarch64-linux", &inside());
+    let (fresh, files) = compose(&python, &"aarch64-linux".parse().unwrap(), &inside(), None).unwrap();
+    assert_eq!(view, fresh);
+    for (name, content) in &files {
+        assert_eq!(&fs::read(place.join(name)).unwrap(), content, "{name}");
+    }
+    assert_eq!(keep("aarch64-linux", &inside()).1, place);
+    assert_ne!(keep("aarch64-linux-gnu.2.17", &inside()).1, place);
+    assert_ne!(keep("aarch64-linux", &ViewPaths { root: "/other".into(), ..inside() }).1, place);
 }
 
 #[test]
@@ -133,7 +153,6 @@ fn only_the_hooks_variables_are_set() {
     let view = |version: &str| View {
         version: version.parse().unwrap(),
         target: "armv7-linux-musl".parse().unwrap(),
-        digest: String::new(),
         has_headers: true,
         root: "/build/target".into(),
     };

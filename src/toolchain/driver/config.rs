@@ -133,12 +133,12 @@ impl DriverConfig {
         }
     }
 
-    /// Everything the drivers do in this build.
+    /// Everything the drivers do in this build: those for the target, and those for the build machine.
     ///
     /// # Errors
     /// `Code::UnsupportedTarget` when the build machine is none that zig can compile for and
     /// `build_compiler` needs to know it.
-    pub fn resolve(&self) -> Result<Driver> {
+    pub fn resolve(&self) -> Result<(Driver, Driver)> {
         let target = self.target;
         let mut toolset = self.toolset(&self.compiler, Some(target))?;
         for folder in &self.include {
@@ -171,9 +171,8 @@ impl DriverConfig {
             toolset.maps.push(format!("-ffile-prefix-map={from}={to}"));
         }
         let hosts = &table().host_folders;
-        Ok(Driver {
-            target: toolset,
-            build: self.toolset(&self.build_compiler, None)?,
+        let driver = Driver {
+            tools: toolset,
             zig_cache: self.zig_cache.clone(),
             log: self.log.clone(),
             source: self.source.clone(),
@@ -186,7 +185,9 @@ impl DriverConfig {
             probe: table().probe.clone(),
             pkg_config_folders: pkg_config,
             pkg_config_sysroot: self.sysroots.first().map(|root| text(root)),
-        })
+        };
+        let build = Driver { tools: self.toolset(&self.build_compiler, None)?, ..driver.clone() };
+        Ok((driver, build))
     }
 
     /// `target` is `None` for the build machine.
@@ -279,7 +280,8 @@ fn default_line(row: &Default_) -> String {
     format!("{step}\t{place}\t{}\t{}\n", row.args.join(" "), row.unless.join("|"))
 }
 
-/// The content of `driver.toml`.
+/// The content of `driver.toml`, or of the file for the build machine's tools beside it: a call needs
+/// one of them, and reading is a good part of what it costs.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Driver {
@@ -295,8 +297,7 @@ pub struct Driver {
     pub pkg_config_folders: Vec<String>,
     pub pkg_config_sysroot: Option<String>,
     pub probe: ProbeMarks,
-    pub target: Toolset,
-    pub build: Toolset,
+    pub tools: Toolset,
 }
 
 /// The commands for one machine, with everything that always stands in them.

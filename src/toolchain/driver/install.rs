@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::config::{Driver, DriverConfig};
-use super::{CONFIG_FILE, PRIVATE_SYMBOLS, Tool};
+use super::{BUILD_CONFIG_FILE, CONFIG_FILE, PRIVATE_SYMBOLS, Tool};
 use crate::report::{Error, Result};
 
 /// Writes `driver.toml` and one link for each tool into `bin`, which is made if it is not there.
@@ -17,19 +17,15 @@ use crate::report::{Error, Result};
 /// # Errors
 /// `Code::Io` or `Code::DiskFull` when the folder cannot be written; those of [`DriverConfig::resolve`].
 pub fn install(bin: &Path, program: &Path, config: &DriverConfig) -> Result<()> {
-    write(bin, program, &config.resolve()?, &config.target.gnu_triple())
-}
-
-fn write(bin: &Path, program: &Path, driver: &Driver, triple: &str) -> Result<()> {
+    let (target, build) = config.resolve()?;
+    let triple = config.target.gnu_triple();
     std::fs::create_dir_all(bin).map_err(|error| Error::io("make", bin, &error))?;
-    if let Some(log) = &driver.log {
+    if let Some(log) = &config.log {
         // In a namespace the folder appears later; there it is the mount's business.
         let _ = std::fs::create_dir_all(log);
     }
-    let file = bin.join(CONFIG_FILE);
-    let text = toml::to_string(driver)
-        .map_err(|error| Error::bug(format!("the driver configuration cannot be written: {error}")))?;
-    std::fs::write(&file, text).map_err(|error| Error::io("write", &file, &error))?;
+    write(&bin.join(CONFIG_FILE), &target)?;
+    write(&bin.join(BUILD_CONFIG_FILE), &build)?;
     let file = bin.join(PRIVATE_SYMBOLS);
     std::fs::write(&file, include_bytes!("../../../toolchains/kit/private.map"))
         .map_err(|error| Error::io("write", &file, &error))?;
@@ -40,6 +36,12 @@ fn write(bin: &Path, program: &Path, driver: &Driver, triple: &str) -> Result<()
         }
     }
     Ok(())
+}
+
+fn write(file: &Path, driver: &Driver) -> Result<()> {
+    let text = toml::to_string(driver)
+        .map_err(|error| Error::bug(format!("the driver configuration cannot be written: {error}")))?;
+    std::fs::write(file, text).map_err(|error| Error::io("write", file, &error))
 }
 
 fn link(path: &Path, program: &Path) -> Result<()> {

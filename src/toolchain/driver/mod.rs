@@ -8,7 +8,7 @@
 //! The configuration is looked for in the folder of the name the program was called by; links are not
 //! followed, and a name without a slash is looked up in PATH. Builds scrub their environment, so that
 //! file is the truth. Two variables override it, for whoever debugs a build by hand:
-//! `WHEELBUILD_DRIVER_CONFIG` names another `driver.toml`, `WHEELBUILD_DRIVER_LOG` another log folder.
+//! `WHEELBUILD_DRIVER_CONFIG` names another `driver.toml` (with `build-driver.toml` beside it), `WHEELBUILD_DRIVER_LOG` another log folder.
 //!
 //! What is a target's own affair stays with the package: nothing here adds `-fPIC`, include folders of
 //! Python or language standards.
@@ -49,6 +49,9 @@ pub const CONFIG_FILE: &str = "driver.toml";
 
 /// Beside it: the version script of links by a compiler that is not the kit's and that bring none.
 const PRIVATE_SYMBOLS: &str = "private.map";
+
+/// The same for the tools of the build machine, in the same folder.
+pub const BUILD_CONFIG_FILE: &str = "build-driver.toml";
 
 /// What the program can be called as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

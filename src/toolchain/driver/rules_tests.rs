@@ -12,14 +12,13 @@ use crate::target::Target;
 fn driver(dialect: Dialect, machine: &str) -> Driver {
     let target: Target = format!("{machine}-linux").parse().unwrap();
     let config = DriverConfig::new(target, Compiler::ZigCc { zig: "/zig".into() });
-    let mut driver = config.resolve().unwrap();
-    driver.target.rules = Rules::for_target(dialect, machine).to_lines();
+    let mut driver = config.resolve().unwrap().0;
+    driver.tools.rules = Rules::for_target(dialect, machine).to_lines();
     driver
 }
 
 fn filtered(driver: &Driver, line: &str, probe: bool) -> crate::report::Result<String> {
-    let translator =
-        Translator { driver, toolset: &driver.target, cwd: Path::new("/build/src"), cross: true };
+    let translator = Translator { driver, toolset: &driver.tools, cwd: Path::new("/build/src"), cross: true };
     let words = line.split(' ').filter(|word| !word.is_empty()).map(str::to_owned).collect();
     translator.filter(command::parse(words)?, probe).map(|(args, _)| command::words(&args).join(" "))
 }

@@ -15,7 +15,9 @@ use super::pkg_config::{self, Plan};
 use super::probe::{Probe, Surroundings};
 use super::rules::Dialect;
 use super::translate::Translator;
-use super::{CONFIG_FILE, Tool, archiver, linker_command, query, response, strip, symbols};
+use super::{
+    BUILD_CONFIG_FILE, CONFIG_FILE, Tool, archiver, linker_command, query, response, strip, symbols,
+};
 use crate::report::{Code, Error, Result};
 use crate::toolchain::clang::Language;
 
@@ -75,8 +77,11 @@ struct Session {
 
 fn session(tool: Tool, name: &OsStr, argv: Vec<OsString>) -> Result<Session> {
     let bin = folder_of(name)?;
-    let file =
+    let mut file =
         std::env::var_os("WHEELBUILD_DRIVER_CONFIG").map_or_else(|| bin.join(CONFIG_FILE), PathBuf::from);
+    if tool.is_for_build_machine() {
+        file.set_file_name(BUILD_CONFIG_FILE);
+    }
     let mut driver = Driver::read(&file)?;
     if let Some(log) = std::env::var_os("WHEELBUILD_DRIVER_LOG") {
         driver.log = Some(PathBuf::from(log));
@@ -124,11 +129,11 @@ impl Session {
             Tool::BuildCxx => self.compiler(Language::Cxx, self.argv.clone()),
             Tool::Ld => self.linker(),
             Tool::Lld => {
-                self.plain(&self.driver.target.ld[..2.min(self.driver.target.ld.len())], self.argv.clone())
+                self.plain(&self.driver.tools.ld[..2.min(self.driver.tools.ld.len())], self.argv.clone())
             }
-            Tool::Ar => self.logged(&self.driver.target.ar, archiver::ar(self.argv.clone())),
-            Tool::BuildAr => self.logged(&self.driver.build.ar, archiver::ar(self.argv.clone())),
-            Tool::Ranlib => self.logged(&self.driver.target.ranlib, archiver::ranlib(self.argv.clone())),
+            Tool::Ar => self.logged(&self.driver.tools.ar, archiver::ar(self.argv.clone())),
+            Tool::BuildAr => self.logged(&self.driver.tools.ar, archiver::ar(self.argv.clone())),
+            Tool::Ranlib => self.logged(&self.driver.tools.ranlib, archiver::ranlib(self.argv.clone())),
             Tool::Nm => self.own(symbols::nm),
             Tool::Strip => self.own(strip::strip),
             Tool::Objcopy => self.own(strip::objcopy),
@@ -137,7 +142,7 @@ impl Session {
     }
 
     fn toolset(&self) -> &Toolset {
-        if self.tool.is_for_build_machine() { &self.driver.build } else { &self.driver.target }
+        &self.driver.tools
     }
 
     fn compiler(&self, called_as: Language, argv: Vec<String>) -> Result<End> {

@@ -77,10 +77,19 @@ fn have(zig: &Zig, parts: &[Part], store: &Path, report: &Report) -> Result<KitP
                 format!("zig has no musl for `{}`", target.arch),
             ));
         }
-        if !part.is_there(&kit) {
-            report.phase(&part.name(), "kit", || make(zig, &kit, *part))?;
-        }
     }
+    let making = |part: &Part| report.phase(&part.name(), "kit", || make(zig, &kit, *part));
+    let missing = parts.iter().filter(|part| !part.is_there(&kit));
+    let (headers, others): (Vec<&Part>, Vec<&Part>) = missing.partition(|part| **part == Part::Headers);
+    // The others are compiled with the headers, and without each other: at the same time, since
+    // compiler-rt keeps one core busy for as long as the half of libc++.
+    headers.into_iter().try_for_each(making)?;
+    std::thread::scope(|scope| {
+        let running: Vec<_> = others.into_iter().map(|part| scope.spawn(move || making(part))).collect();
+        running
+            .into_iter()
+            .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+    })?;
     Ok(kit)
 }
 

@@ -78,7 +78,13 @@ impl Library {
                 sources.push(path.strip_prefix(&folder).unwrap_or(path).to_string_lossy().into_owned());
             }
         }
-        self.divide(sources)
+        let mut units = self.divide(sources)?;
+        // The longest first, so that no core waits for one that started last.
+        units.sort_by_cached_key(|unit| {
+            let size = |source: &String| std::fs::metadata(lib.join(source)).map_or(0, |file| file.len());
+            std::cmp::Reverse(unit.sources.iter().map(size).sum::<u64>())
+        });
+        Ok(units)
     }
 
     fn divide(&self, sources: Vec<String>) -> Result<Vec<Unit>> {
@@ -102,10 +108,7 @@ impl Library {
             };
             units.entry(unit).or_default().push(format!("{}/{source}", self.folder));
         }
-        let mut units: Vec<Unit> = units.into_iter().map(|(name, sources)| Unit { name, sources }).collect();
-        // The longest first, so that no core waits for one that started last.
-        units.sort_by_key(|unit| (std::cmp::Reverse(unit.sources.len()), unit.name.clone()));
-        Ok(units)
+        Ok(units.into_iter().map(|(name, sources)| Unit { name, sources }).collect())
     }
 }
 
