@@ -74,8 +74,10 @@ def load(spec):
 def run(spec):
     build_extensions(spec["jobs"])
     backend = load(spec)
-    # What was imported stays: later searches need not go through it.
+    # What was imported stays: later searches need not go through it, and they need not be as frequent
+    # as in a program that runs for long.
     gc.freeze()
+    gc.set_threshold(50000, 10, 10)
     gc.enable()
     settings = spec["config_settings"]
     ask = getattr(backend, "get_requires_for_build_wheel", None)

@@ -176,6 +176,9 @@ fn renew(job: &Job<'_>, layout: &Layout) -> Result<()> {
     for folder in
         [&layout.source, &layout.out, &layout.log, &layout.support, &layout.view, &layout.home, &layout.tmp]
     {
+        if !folder.host.exists() {
+            continue;
+        }
         let fail = |e: std::io::Error| Error::io("empty", &folder.host, &e);
         fs::remove_dir_all(&folder.host).map_err(fail)?;
         fs::create_dir(&folder.host).map_err(fail)?;

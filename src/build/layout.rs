@@ -48,7 +48,10 @@ impl Layout {
         let moved = isolation.moves_paths();
         let place = |name: &str, writable: bool| -> Result<Place> {
             let host = root.join(name);
-            fs::create_dir_all(&host).map_err(|e| Error::io("make", &host, &e))?;
+            // In namespaces these are the sandbox's own, and the view is kept elsewhere.
+            if !(moved && ["target", "home", "tmp"].contains(&name)) {
+                fs::create_dir(&host).map_err(|e| Error::io("make", &host, &e))?;
+            }
             Ok(Place {
                 fixed: Path::new(ROOT).join(name),
                 inside: inside(&host, name, moved),

@@ -56,8 +56,16 @@ pub(super) fn note_leftovers(members: &[Member], paths: &[BuildPath], notes: &mu
     if paths.is_empty() {
         return;
     }
+    // One search is enough for a text that names none of them.
+    let beginning = paths[1..].iter().fold(paths[0].path.as_str(), |common, path| {
+        let same = common.char_indices().zip(path.path.chars()).take_while(|((_, a), b)| a == b);
+        &common[..same.last().map_or(0, |((at, c), _)| at + c.len_utf8())]
+    });
     for member in members {
         let Ok(text) = std::str::from_utf8(&member.data) else { continue };
+        if !text.contains(beginning) {
+            continue;
+        }
         if let Some((path, at)) = paths.iter().find_map(|path| Some((path, path.find(text)?))) {
             let line = text[..at].matches('\n').count() + 1;
             notes.push(format!("`{}` names the build folder `{}` in line {line}", member.name, path.alias));

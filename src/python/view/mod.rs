@@ -1,6 +1,6 @@
 //! What the build hooks see of the target's Python.
 //!
-//! A view is a folder laid out as a CPython's prefix, of text files alone:
+//! A view is a folder laid out as a CPython's prefix:
 //!
 //! ```text
 //! ROOT/lib/python3.11/_sysconfigdata__linux_aarch64-linux-gnu.py
@@ -32,6 +32,7 @@ pub use lie::{HOOK_VARIABLES, SITE_FILES, VIEW_VARIABLE};
 use literal::Value;
 use literal::Variables;
 
+use super::installer;
 use super::interpreter::BuildPython;
 use crate::cache::{Cache, KeyParts};
 use crate::report::{Code, Error, Report, Result};
@@ -143,7 +144,10 @@ pub fn keep_view(
         .with("bin", inside.bin.display())
         .key();
     let folder = cache.made_once("views", &key.to_string(), report, |into| {
-        write(&compose(python, target, inside, None)?.1, into)
+        write(&compose(python, target, inside, None)?.1, into)?;
+        // Every setup.py reads the sysconfig data.
+        let modules = into.join("lib").join(python.version.program());
+        installer::compile(&python.executable, &modules, into, &inside.root.to_string_lossy(), report)
     })?;
     Ok((View::of(python, target, inside, python.headers.is_some()), folder))
 }

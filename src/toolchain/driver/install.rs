@@ -1,6 +1,6 @@
 //! Makes the `bin/` folder of a build.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::config::{Driver, DriverConfig};
 use super::{BUILD_CONFIG_FILE, CONFIG_FILE, PRIVATE_SYMBOLS, Tool};
@@ -29,13 +29,14 @@ pub fn install(bin: &Path, program: &Path, config: &DriverConfig) -> Result<()> 
     let file = bin.join(PRIVATE_SYMBOLS);
     std::fs::write(&file, include_bytes!("../../../toolchains/kit/private.map"))
         .map_err(|error| Error::io("write", &file, &error))?;
+    let mut names: Vec<String> = Vec::new();
     for (name, tool) in Tool::NAMES {
-        link(&bin.join(name), program)?;
+        names.push((*name).to_owned());
         if !tool.is_for_build_machine() {
-            link(&bin.join(format!("{triple}-{name}")), program)?;
+            names.push(format!("{triple}-{name}"));
         }
     }
-    Ok(())
+    link(bin, &names, program)
 }
 
 fn write(file: &Path, driver: &Driver) -> Result<()> {
@@ -44,12 +45,24 @@ fn write(file: &Path, driver: &Driver) -> Result<()> {
     std::fs::write(file, text).map_err(|error| Error::io("write", file, &error))
 }
 
-fn link(path: &Path, program: &Path) -> Result<()> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(Error::io("replace", path, &error));
+/// Makes one symbolic link to `program` under all of `names`: making dozens of files costs a build of
+/// a small package more than anything else that is done here.
+fn link(bin: &Path, names: &[String], program: &Path) -> Result<()> {
+    let mut first: Option<PathBuf> = None;
+    for name in names {
+        let path = bin.join(name);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::io("replace", &path, &error));
+            }
+            _ => {}
         }
-        _ => {}
+        // A file system without a second name for a file takes a second file.
+        if first.as_ref().is_some_and(|first| std::fs::hard_link(first, &path).is_ok()) {
+            continue;
+        }
+        std::os::unix::fs::symlink(program, &path).map_err(|error| Error::io("make", &path, &error))?;
+        first = Some(path);
     }
-    std::os::unix::fs::symlink(program, path).map_err(|error| Error::io("make", path, &error))
+    Ok(())
 }

@@ -91,7 +91,7 @@ fn every_default_reads_and_can_be_overridden() {
         let given: Vec<String> = args.iter().map(Arg::canonical).collect();
         set.default_words(step, place, &given).join(" ")
     };
-    let zig = driver(Dialect::Zig, "aarch64").target;
+    let zig = driver(Dialect::Zig, "aarch64").tools;
     let first = words(&zig, Step::Compile, Place::First, "-c a.c");
     assert!(
         first.contains("-O2")
