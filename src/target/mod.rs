@@ -4,11 +4,15 @@
 //! answers questions about a target. It knows nothing about compilers or files.
 
 mod arch;
+mod compatible;
 mod parse;
+mod platform;
 mod python;
 mod tags;
 
 pub use arch::{Arch, Endian};
+pub use compatible::CompatibleTags;
+pub use platform::{MacMachine, MacOs, Platform};
 pub use python::{Interpreter, PythonVersion};
 pub use tags::{PlatformTag, Tag};
 
