@@ -53,6 +53,8 @@ fn command_page_is_the_help() {
     for words in [
         &[][..],
         &["build"],
+        &["plan"],
+        &["index"],
         &["check"],
         &["verify"],
         &["inspect"],

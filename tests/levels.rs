@@ -17,6 +17,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("toolchain", 3),
     ("python", 3),
     ("native", 3),
+    ("wheelhouse", 3),
     ("cache", 2),
     ("sdist", 2),
     ("wheel", 2),
@@ -40,6 +41,8 @@ const SIDEWAYS: &[(&str, &str)] = &[
     ("archive", "metadata"),
     ("index", "metadata"),
     ("index", "archive"),
+    // The files of a lock are wheels by their names.
+    ("lock", "wheel"),
     // Environments are installed with pinned tools.
     ("python", "toolchain"),
     ("main", "cli"),

@@ -5,19 +5,18 @@ use super::requirements::Requirements;
 use crate::cache::{Digest, KeyParts};
 use crate::python::interpreter::BuildPython;
 use crate::report::Result;
-use crate::sdist::Sdist;
 use crate::target::Target;
 use crate::toolchain::tools::Pin;
 
 /// What is asked, known without a resolver.
 pub(super) fn request(
     options: &Options,
-    sdist: &Sdist,
+    sdist_sha256: &str,
     python: &BuildPython,
     target: &Target,
 ) -> Result<KeyParts> {
     let mut parts = KeyParts::new()
-        .with("sdist", sdist.sha256())
+        .with("sdist", sdist_sha256)
         .with("python", python.version)
         .with("interpreter", &python.identity);
     if options.compiler != CompilerChoice::System {

@@ -15,7 +15,7 @@ mod requirements;
 
 use std::path::PathBuf;
 
-use crate::cache::{Cache, Digest, KeyParts, Requirement};
+use crate::cache::{Cache, Digest, KeyParts, Requirement, ResultEntry};
 use crate::index::Index;
 use crate::process::{self, Interrupt, Isolation};
 use crate::python::interpreter::{self, BuildPython, Search};
@@ -98,7 +98,7 @@ impl<'a> Builder<'a> {
             _ => source.describe(),
         };
         check_python(&sdist, &python, &subject)?;
-        let request = key::request(self.options, &sdist, &python, target)?;
+        let request = key::request(self.options, sdist.sha256(), &python, target)?;
         if let Some(built) = self.cached(&request)? {
             return Ok(built);
         }
@@ -111,6 +111,29 @@ impl<'a> Builder<'a> {
         }
         let job = Job { sdist: &sdist, python: &python, target, request, isolation, subject };
         self.run(&job)
+    }
+
+    /// The finished wheel of an earlier build of the sdist with this digest, if the cache has it. The
+    /// bytes are not looked at.
+    ///
+    /// # Errors
+    /// What finding the interpreter and reading the options' files may say.
+    pub fn known(
+        &self,
+        sdist_sha256: &str,
+        python: &BuildPython,
+        target: &Target,
+    ) -> Result<Option<ResultEntry>> {
+        let request = key::request(self.options, sdist_sha256, python, target)?;
+        Ok(self.cache.request(request.key()).and_then(|found| self.cache.result(found.result)))
+    }
+
+    /// The interpreter that builds run with.
+    ///
+    /// # Errors
+    /// [`Code::InterpreterNotFound`].
+    pub fn python(&self) -> Result<BuildPython> {
+        self.interpreter()
     }
 
     fn run(&self, job: &Job<'_>) -> Result<Built> {

@@ -81,6 +81,8 @@ impl From<Error> for Failure {
 fn dispatch(verb: Verb, context: &Context) -> Result<(), Failure> {
     match verb {
         Verb::Build(arguments) => verb::build::run(&arguments, context)?,
+        Verb::Plan(arguments) => verb::plan::run(&arguments, context)?,
+        Verb::Index(arguments) => verb::index::run(&arguments, context)?,
         Verb::Check(arguments) => verb::check::run(&arguments, context)?,
         Verb::Verify(arguments) => verb::verify::run(&arguments, context)?,
         Verb::Inspect(arguments) => verb::inspect::run(&arguments, context)?,

@@ -106,6 +106,89 @@ pub struct CheckedOutput {
     pub error: Option<ErrorOutput>,
 }
 
+/// `plan`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct PlanOutput {
+    pub version: u32,
+    /// The lock that was read.
+    pub lock: PathBuf,
+    /// `pdm.lock`, `poetry.lock`, `uv.lock`, `pylock.toml` or `requirements`.
+    pub format: String,
+    /// One for each package, target and Python.
+    pub packages: Vec<PlannedOutput>,
+    /// What was strange about the lock, as sentences.
+    pub notes: Vec<String>,
+}
+
+/// What would be done about one package for one target and Python.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct PlannedOutput {
+    /// Normalised (PEP 503).
+    pub name: String,
+    /// Absent for a project whose version is dynamic.
+    pub version: Option<String>,
+    /// As it was asked for.
+    pub target: String,
+    /// The target in its one spelling, with the C library's or system's version.
+    pub platform: String,
+    pub python: String,
+    pub verdict: VerdictOutput,
+    /// The wheel that is taken, the sdist that is built, or the file to check.
+    pub file: Option<String>,
+    /// Of `file`; absent where the lock has another hash or none.
+    pub sha256: Option<String>,
+    /// Every hash of `file`, by algorithm.
+    pub hashes: BTreeMap<String, String>,
+    pub url: Option<String>,
+    /// Relative to the lock's folder.
+    pub path: Option<String>,
+    /// Bytes.
+    pub size: Option<u64>,
+    /// Whether the lock lists `file`; false for one that only the index has.
+    pub locked: bool,
+    /// Why its authors withdrew `file`; absent when they did not.
+    pub yanked: Option<String>,
+    pub reason: String,
+    /// What would help.
+    pub hints: Vec<String>,
+    /// The PEP 517 backend, where the sdist is here to be read.
+    pub backend: Option<String>,
+    /// Whether a build compiles for the target: `pure`, `native` or `unknown`; absent when nothing is built.
+    pub risk: Option<String>,
+    /// Languages that are compiled, where the sdist is here to be read.
+    pub languages: Vec<String>,
+    /// From what the project needs itself, to this package.
+    pub needed_by: Vec<String>,
+}
+
+/// What would be done.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum VerdictOutput {
+    /// A published wheel is taken.
+    Wheel,
+    /// A wheel that was built earlier is taken.
+    Cached,
+    /// The sdist is built.
+    Build,
+    /// Only a look into the file, or at the index, decides.
+    Check,
+    /// Neither a wheel nor a build.
+    Impossible,
+    /// Not needed there.
+    Inactive,
+}
+
+/// `index`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct IndexOutput {
+    pub version: u32,
+    /// The folder with the pages.
+    pub index: PathBuf,
+    pub projects: usize,
+    pub files: usize,
+}
+
 /// `verify`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct VerifyOutput {
@@ -146,6 +229,8 @@ pub fn schemas() -> Vec<(&'static str, String)> {
     vec![
         ("failure.json", text(schema_for!(FailureOutput))),
         ("build.json", text(schema_for!(BuildOutput))),
+        ("plan.json", text(schema_for!(PlanOutput))),
+        ("index.json", text(schema_for!(IndexOutput))),
         ("check.json", text(schema_for!(CheckOutput))),
         ("verify.json", text(schema_for!(VerifyOutput))),
         ("explain.json", text(schema_for!(KeyOutput))),

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::typed::{Build, Global, How};
+use super::typed::{Global, How};
 use crate::config::{self, Config, Found};
 use crate::report::{Code, Error, Result};
 
@@ -43,11 +43,11 @@ pub fn jobs(how: &How, config: &Config) -> usize {
 }
 
 /// The targets of `--target` or the configuration, in order, as typed.
-pub fn targets(build: &Build, config: &Config) -> Result<Vec<String>> {
-    let typed = if build.target.is_empty() {
+pub fn targets(typed: &[String], config: &Config) -> Result<Vec<String>> {
+    let typed = if typed.is_empty() {
         config.target.as_ref().map(config::OneOrMany::values).unwrap_or_default()
     } else {
-        build.target.clone()
+        typed.to_vec()
     };
     if typed.is_empty() {
         return Err(Error::new(Code::Usage, "no target is given")

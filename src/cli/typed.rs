@@ -64,6 +64,10 @@ pub enum Color {
 pub enum Verb {
     /// Build wheels from sdists (the default verb)
     Build(Box<Build>),
+    /// Say what of a lock would be taken as a wheel, built or is impossible, and why
+    Plan(Box<Plan>),
+    /// Write the static index of a folder of wheels
+    Index(Index),
     /// Judge a wheel, or every wheel of a folder, for a target
     Check(Check),
     /// Rebuild a wheel from its provenance and compare the bytes
@@ -93,7 +97,7 @@ pub enum Verb {
 }
 
 /// Flags that say how to compile; each may also stand in the configuration file.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 pub struct How {
     /// Build interpreter: a version found on this machine (`3.12`, `3.13t`) or a path
     /// [default: the version of `python3` on PATH]
@@ -175,6 +179,64 @@ pub struct Build {
     /// Keep the build folder
     #[arg(long)]
     pub keep: bool,
+}
+
+/// What of a lock is wanted, and how its packages may be got.
+#[derive(Debug, Args)]
+pub struct Selecting {
+    /// Count an extra of the project, too (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub extra: Vec<String>,
+    /// Count a dependency group, too (repeatable)
+    #[arg(long, value_name = "NAME")]
+    pub group: Vec<String>,
+    /// Count this group and not the project's own dependencies (repeatable)
+    #[arg(long, value_name = "GROUP")]
+    pub only: Vec<String>,
+    /// Build a package though it has a wheel; `:all:` for every package (repeatable)
+    #[arg(long, value_name = "PKG")]
+    pub no_binary: Vec<String>,
+    /// Never build a package; `:all:` for every package (repeatable)
+    #[arg(long, value_name = "PKG")]
+    pub no_build: Vec<String>,
+    /// Leave out files that were published after DATE, e.g. 2026-01-31
+    #[arg(long, value_name = "DATE")]
+    pub exclude_newer: Option<String>,
+    /// The project's pyproject.toml or its folder [default: beside the lock]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::AnyPath)]
+    pub project: Option<PathBuf>,
+    /// Ask the index for every file of the locked versions: a lock may not list all
+    #[arg(long)]
+    pub refresh_files: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Plan {
+    /// pdm.lock, poetry.lock, uv.lock, pylock.toml or a requirements.txt with hashes
+    #[arg(value_name = "LOCK", value_hint = ValueHint::FilePath)]
+    pub lock: PathBuf,
+    /// What to plan for: as for `build`, and `host`, `aarch64-macos`, `x86_64-macos` (repeatable)
+    #[arg(short, long, value_name = "TARGET")]
+    pub target: Vec<String>,
+    /// Python version: `3.12`, `3.13t`, `3.11.7` (repeatable)
+    /// [default: the version of `python3` on PATH]
+    #[arg(long, value_name = "X.Y")]
+    pub python: Vec<String>,
+    #[command(flatten)]
+    pub selecting: Selecting,
+    /// Show what a package is needed by
+    #[arg(long, value_name = "PKG")]
+    pub why: Option<String>,
+    /// End with exit code 1 when something is impossible
+    #[arg(long)]
+    pub strict: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Index {
+    /// A wheelhouse: wheels in it and in its folder `files`; the pages go to `simple`
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub folder: PathBuf,
 }
 
 #[derive(Debug, Args)]

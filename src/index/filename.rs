@@ -14,7 +14,7 @@ pub(super) fn sdist_rank(filename: &str) -> Option<usize> {
 
 /// The version in the name of an sdist of `project` (PEP 625; old names with any spelling of the
 /// project and dashes in it too).
-pub(super) fn sdist_version(filename: &str, project: &str) -> Option<Version> {
+pub fn sdist_version(filename: &str, project: &str) -> Option<Version> {
     let ending = ENDINGS[sdist_rank(filename)?];
     let stem = &filename[..filename.len() - ending.len()];
     let project = normalize(project);

@@ -24,6 +24,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 pub use config::{Access, INDEX_URL, Source, Strategy};
 pub use credentials::Credentials;
 pub use download::Fetched;
+pub use filename::sdist_version;
 pub use page::{MetadataFile, Page, RemoteFile};
 pub use variables::Variables;
 

@@ -32,6 +32,8 @@ pub struct RemoteFile {
     pub requires_python: Option<String>,
     /// `Some` when its authors withdrew it (PEP 592), with their reason, if any.
     pub yanked: Option<String>,
+    /// When it was published (RFC 3339), where the index tells it (PEP 700).
+    pub upload_time: Option<String>,
     /// The metadata of a wheel lies beside it, at the same address with `.metadata` (PEP 658).
     pub metadata: Option<MetadataFile>,
 }
@@ -70,6 +72,7 @@ impl RemoteFile {
             size: None,
             requires_python: None,
             yanked: None,
+            upload_time: None,
             metadata: None,
         })
     }
@@ -195,6 +198,7 @@ struct JsonFile {
     requires_python: Option<String>,
     yanked: Option<Flag<String>>,
     size: Option<u64>,
+    upload_time: Option<String>,
     core_metadata: Option<Flag<BTreeMap<String, String>>>,
     dist_info_metadata: Option<Flag<BTreeMap<String, String>>>,
 }
@@ -230,6 +234,7 @@ impl JsonFile {
         file.size = self.size;
         file.requires_python = self.requires_python.filter(|text| !text.is_empty());
         file.yanked = self.yanked.and_then(Flag::value);
+        file.upload_time = self.upload_time;
         file.metadata = self
             .core_metadata
             .or(self.dist_info_metadata)
@@ -254,7 +259,7 @@ mod tests {
         let text = format!(
             r#"{{"meta": {{"api-version": "1.1"}}, "name": "a", "files": [
                 {{"filename": "a-1+c.tar.gz", "url": "../../f/a-1%2Bc.tar.gz", "hashes": {{"sha256": "{HASH}"}},
-                  "requires-python": ">=3.8", "yanked": "broken", "size": 7, "core-metadata": false}},
+                  "requires-python": ">=3.8", "yanked": "broken", "size": 7, "upload-time": "2026-01-31T01:02:03Z", "core-metadata": false}},
                 {{"filename": "a-2-py3-none-any.whl", "url": "https://files.test/a-2-py3-none-any.whl",
                   "hashes": {{"md5": "00"}}, "yanked": false, "dist-info-metadata": {{"sha256": "{HASH}"}}}},
                 {{"filename": "../evil", "url": "x/evil", "hashes": {{}}}}]}}"#
@@ -266,6 +271,7 @@ mod tests {
         assert_eq!(first.filename, "a-1+c.tar.gz");
         assert_eq!(first.sha256.as_deref(), Some(HASH.to_ascii_lowercase().as_str()));
         assert_eq!((first.yanked.as_deref(), first.size), (Some("broken"), Some(7)));
+        assert_eq!(first.upload_time.as_deref(), Some("2026-01-31T01:02:03Z"));
         assert_eq!(first.metadata, None);
         let second = &page.files[1];
         assert_eq!((&second.yanked, &second.sha256), (&None, &None));

@@ -67,6 +67,10 @@ codes! {
     InterpreterNotFound = 105, Usage, "interpreter not found", "A build needs an interpreter of the target's Python version that runs on this machine. It is looked for on PATH and among the ones pyenv and uv installed. Install it (`uv python install 3.12`, `pyenv install 3.12`), name it with `--python /path/to/python3.12`, or allow a download with `--allow-python-download`.";
     InputNotFound = 106, Usage, "input not found", "A file or folder named on the command line does not exist or cannot be read.";
     TargetPython = 107, Usage, "unusable target Python", "The tree given by `--target-python` is not a Python of the asked version and target. It must hold `_sysconfigdata_*.py` and `pyconfig.h` of that machine.";
+    UnknownLock = 130, Usage, "not a lock file", "The file is none of the locks that are read: pdm.lock (4.3 to 4.5), poetry.lock (1.1, 2.0, 2.1), uv.lock (version 1), pylock.toml (PEP 751), requirements.txt with hashes. They are told apart by their content, not by their name.";
+    OutsideLock = 131, Usage, "outside of the lock", "The lock was made for other Pythons or platforms than the one asked for, so it does not say what is right there. Lock again with a wider `requires-python` or more targets, or ask for less.";
+    UnknownPart = 132, Usage, "no such extra or group", "The project has no extra or group of this name, or two that were asked for exclude each other. The message lists what there is.";
+    LockProject = 133, Usage, "the lock needs its project", "Locks of Poetry up to 2.0 and of PDM without `inherit_metadata` do not say what the project itself depends on. pyproject.toml is looked for beside the lock; `--project DIR` names another place.";
 
     // 02: the source distribution and other archives
     BrokenArchive = 201, Failed, "broken archive", "The archive is cut short, damaged, or not of the format its content claims.";
@@ -75,6 +79,8 @@ codes! {
     BadPyproject = 204, Failed, "wrong pyproject.toml", "pyproject.toml does not parse, or its [build-system] table breaks PEP 517 or PEP 518.";
     BadMetadata = 205, Failed, "wrong metadata", "PKG-INFO or METADATA breaks the core metadata specification, or names no name or version.";
     BrokenElf = 206, Failed, "broken ELF file", "A file starts like an ELF file and then is none.";
+    BadLock = 230, Failed, "wrong lock file", "The lock does not parse, is of an unsupported version, contradicts itself, or names a package it does not hold. The message names the file, the line and the package.";
+    AmbiguousLock = 231, Failed, "more than one version at once", "The lock wants two versions of one package for the same target and Python. Extras or groups that exclude each other can cause this: ask for them one at a time.";
 
     // 03: the build environment
     Resolution = 301, Failed, "build requirements do not resolve", "No set of versions satisfies the build requirements. The lines from the resolver say which requirements clash or do not exist.";
@@ -98,6 +104,7 @@ codes! {
     Program = 413, Failed, "a program failed", "A program that the build needs could not be started or ended with an error. The message shows the last lines it printed.";
 
     RuntimeKit = 420, Failed, "the runtime kit cannot be made", "The parts that every link needs beside the program's own objects (start objects, C library stubs, compiler runtime, C++ runtime) are made with zig at first need, and zig failed. `--cc zig-cc` builds without a kit.";
+    Impossible = 430, Failed, "no wheel is possible", "`--strict` was given, and a package can neither be taken as a wheel nor be built for a target. The plan says why and what would help.";
 
     // 05: the judgement
     WrongMachine = 501, Platform, "built for the wrong machine", "A file in the wheel is for another architecture or C library than the target. The wheel was not written.";

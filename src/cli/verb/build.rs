@@ -32,7 +32,7 @@ pub fn run(arguments: &Build, context: &Context) -> Result<(), Failure> {
     }
     // Everything typed is read before any work, so that a typo costs nothing.
     let targets: Vec<Target> =
-        ready::targets(arguments, config)?.iter().map(|text| text.parse()).collect::<Result<_>>()?;
+        ready::targets(&arguments.target, config)?.iter().map(|text| text.parse()).collect::<Result<_>>()?;
     let sources: Vec<Source> =
         arguments.sources.iter().map(|text| Source::parse(text)).collect::<Result<_>>()?;
     let options = options(arguments, context, config)?;
@@ -174,7 +174,6 @@ fn table(rows: &[Row], elapsed: Duration, context: &Context) {
 
 /// What the package's own table in the configuration adds.
 fn for_package(options: &Options, source: &Source, config: &Config) -> Options {
-    let mut options = options.clone();
     let name = match source {
         Source::Index { name, .. } => name.clone(),
         // An sdist's file name begins with the project's name (PEP 625).
@@ -183,6 +182,12 @@ fn for_package(options: &Options, source: &Source, config: &Config) -> Options {
             normalize(file.rsplit_once('-').map_or(&*file, |(name, _)| name))
         }
     };
+    for_name(options, &name, config)
+}
+
+/// The same for a normalised name.
+pub fn for_name(options: &Options, name: &str, config: &Config) -> Options {
+    let mut options = options.clone();
     let Some((_, package)) = config.packages.iter().find(|(key, _)| normalize(key) == name) else {
         return options;
     };
