@@ -1,7 +1,7 @@
 //! Which wheels the build interpreter takes, and which it prefers (PEP 425, 600, 656).
 
 use crate::python::interpreter::BuildPython;
-use crate::target::{Libc, PythonVersion};
+use crate::target::{Arch, CompatibleTags, Libc, MacMachine, MacOs, Platform, PythonVersion, Target};
 use crate::wheel::WheelFileName;
 
 /// The newest macOS that wheels are tagged for; a wheel for a newer one than the machine's is the
@@ -10,42 +10,24 @@ const NEWEST_MACOS: u32 = 26;
 
 /// What one interpreter on one machine takes, preferred first.
 #[derive(Clone, Debug)]
-pub struct BuildTags {
-    /// (python, abi) for wheels with binaries.
-    native: Vec<(String, String)>,
-    /// The same for wheels without, after all of `native`.
-    pure: Vec<(String, String)>,
-    platforms: Vec<String>,
-}
+pub struct BuildTags(CompatibleTags);
 
 impl BuildTags {
     /// The tags of CPython `version` where `sysconfig.get_platform()` says `platform`
     /// (`linux-x86_64`) and the C library is `libc`.
     pub fn new(version: PythonVersion, platform: &str, libc: Option<Libc>) -> Self {
-        let cp = version.interpreter_tag();
-        let abi = version.abi_tag();
-        let minor = version.minor;
-        let mut native = vec![(cp.clone(), abi)];
-        let stable = |abi: &str, minors: &mut dyn Iterator<Item = u32>| -> Vec<(String, String)> {
-            minors.map(|minor| (format!("cp3{minor}"), abi.to_owned())).collect()
+        let (system, machine) = platform.split_once('-').unwrap_or((platform, ""));
+        let known = match (system, libc, Arch::find(machine)) {
+            ("macosx", ..) => Some(macos(machine)),
+            (_, Some(libc), Some(arch)) => Some(Platform::Linux(Target { arch, libc })),
+            _ => None,
         };
-        if version.free_threaded {
-            // PEP 803: the stable ABI of free-threaded builds begins with 3.15.
-            native.extend(stable("abi3t", &mut (15..=minor).rev()));
-            native.push((cp.clone(), "none".to_owned()));
-        } else {
-            native.push((cp.clone(), "abi3".to_owned()));
-            native.push((cp.clone(), "none".to_owned()));
-            native.extend(stable("abi3", &mut (2..minor).rev()));
-        }
-        let generic: Vec<(String, String)> = std::iter::once(format!("py3{minor}"))
-            .chain(["py3".to_owned()])
-            .chain((0..minor).rev().map(|minor| format!("py3{minor}")))
-            .map(|python| (python, "none".to_owned()))
-            .collect();
-        native.extend(generic.iter().cloned());
-        let pure = std::iter::once((cp, "none".to_owned())).chain(generic).collect();
-        Self { native, pure, platforms: platforms(platform, libc) }
+        let tags = match &known {
+            Some(platform) => CompatibleTags::new(version, platform),
+            None => CompatibleTags::of_platforms(version, Vec::new()),
+        };
+        // A wheel made for this very machine, for example by the user's own index.
+        Self(if system == "linux" { tags.with_bare_linux(&machine.replace(['-', '.'], "_")) } else { tags })
     }
 
     /// The tags of `python` on the machine it runs on.
@@ -55,76 +37,24 @@ impl BuildTags {
 
     /// How well a wheel fits, lower is better; `None` when it does not.
     pub fn rank(&self, wheel: &WheelFileName) -> Option<usize> {
-        let tags = wheel.tags().expand().into_iter();
-        tags.filter_map(|tag| {
-            let find = |list: &[(String, String)]| {
-                list.iter().position(|(python, abi)| *python == tag.python && *abi == tag.abi)
-            };
-            if tag.platform == "any" {
-                return Some(self.native.len() * self.platforms.len() + find(&self.pure)?);
-            }
-            let platform = self.platforms.iter().position(|platform| *platform == tag.platform)?;
-            Some(find(&self.native)? * self.platforms.len() + platform)
-        })
-        .min()
+        self.0.best(&wheel.tags().expand())
     }
 
     /// The best tag, for people: `cp311-cp311-manylinux_2_36_x86_64` and lesser ones.
     pub fn describe(&self) -> String {
-        let (python, abi) = &self.native[0];
-        format!("{python}-{abi}-{} and what it is compatible with", self.platforms[0])
+        let best = self.0.iter().next().map_or_else(String::new, |tag| tag.to_string());
+        format!("{best} and what it is compatible with")
     }
-}
-
-/// Platform tags, best first, never empty.
-fn platforms(platform: &str, libc: Option<Libc>) -> Vec<String> {
-    let (system, rest) = platform.split_once('-').unwrap_or((platform, ""));
-    if system == "macosx" {
-        return macos(rest);
-    }
-    let machine = rest;
-    let mut out = Vec::new();
-    match libc {
-        Some(Libc::Gnu { minor }) => {
-            let first = if matches!(machine, "x86_64" | "i686") { 5 } else { 17 };
-            for minor in (first..=minor).rev() {
-                out.push(format!("manylinux_2_{minor}_{machine}"));
-                let legacy = match minor {
-                    17 => "manylinux2014",
-                    12 => "manylinux2010",
-                    5 => "manylinux1",
-                    _ => continue,
-                };
-                out.push(format!("{legacy}_{machine}"));
-            }
-        }
-        Some(Libc::Musl) => out.extend((0..=2).rev().map(|minor| format!("musllinux_1_{minor}_{machine}"))),
-        None => {}
-    }
-    out.push(format!("{system}_{machine}").replace(['-', '.'], "_"));
-    out
 }
 
 /// `rest` is `11.0-arm64` or `10.9-universal2`.
-fn macos(rest: &str) -> Vec<String> {
-    let machine = match rest.rsplit('-').next() {
-        Some("universal2") | None => match std::env::consts::ARCH {
-            "aarch64" => "arm64",
-            other => other,
-        },
+fn macos(rest: &str) -> Platform {
+    let name = match rest.rsplit('-').next() {
+        Some("universal2") | None => std::env::consts::ARCH,
         Some(machine) => machine,
     };
-    let mut out = Vec::new();
-    for major in (11..=NEWEST_MACOS).rev() {
-        out.extend([machine, "universal2"].map(|machine| format!("macosx_{major}_0_{machine}")));
-    }
-    if machine == "x86_64" {
-        for minor in (4..=16).rev() {
-            let machines = [machine, "universal2", "intel"];
-            out.extend(machines.map(|machine| format!("macosx_10_{minor}_{machine}")));
-        }
-    }
-    out
+    let machine = if matches!(name, "arm64" | "aarch64") { MacMachine::Arm64 } else { MacMachine::X86_64 };
+    Platform::MacOs(MacOs { machine, version: (NEWEST_MACOS, 0) })
 }
 
 #[cfg(test)]
