@@ -102,15 +102,15 @@ impl<'a> Builder<'a> {
         if let Some(built) = self.cached(&request)? {
             return Ok(built);
         }
-        let isolation = process::choose(self.options.isolation)?;
-        if isolation != Isolation::Namespaces {
-            self.report.warn(format!(
-                "the hooks of {subject} run with isolation `{isolation}`, less than namespaces; \
-                 `wheelbuild doctor` says why"
-            ));
+        let isolation = process::expect(self.options.isolation)?;
+        let mut job = Job { sdist: &sdist, python: &python, target, request, isolation, subject };
+        match self.run(&job) {
+            Err(error) if error.code() == Code::Isolation => {
+                job.isolation = process::choose(self.options.isolation)?;
+                if job.isolation == isolation { Err(error) } else { self.run(&job) }
+            }
+            result => result,
         }
-        let job = Job { sdist: &sdist, python: &python, target, request, isolation, subject };
-        self.run(&job)
     }
 
     /// The finished wheel of an earlier build of the sdist with this digest, if the cache has it. The
@@ -137,6 +137,12 @@ impl<'a> Builder<'a> {
     }
 
     fn run(&self, job: &Job<'_>) -> Result<Built> {
+        if job.isolation != Isolation::Namespaces {
+            self.report.warn(format!(
+                "the hooks of {} run with isolation `{}`, less than namespaces; `wheelbuild doctor` says why",
+                job.subject, job.isolation
+            ));
+        }
         let mut layout = layout::Layout::new(self.cache.scratch("build-")?, job.isolation)?;
         let result = self.run_in(job, &layout).map_err(|error| self.or_interrupted(error));
         let failed_in_hooks = result.as_ref().is_err_and(|error| error.log_path().is_some());

@@ -87,12 +87,13 @@ pub(super) fn supervisor_executable() -> Option<&'static Path> {
     SUPERVISOR.get().map(PathBuf::as_path)
 }
 
+static FOUND: [OnceLock<Result<(), String>>; Isolation::ALL.len()] =
+    [const { OnceLock::new() }; Isolation::ALL.len()];
+
 /// Whether `isolation` works here, or why not.
 ///
 /// Found out by really entering it with nothing to run, once per process (some milliseconds).
 fn works(isolation: Isolation) -> &'static Result<(), String> {
-    static FOUND: [OnceLock<Result<(), String>>; Isolation::ALL.len()] =
-        [const { OnceLock::new() }; Isolation::ALL.len()];
     // `ALL` is in the order of the declaration.
     FOUND[isolation as usize].get_or_init(|| supervisor::probe(isolation))
 }
@@ -112,6 +113,21 @@ pub fn available() -> impl Iterator<Item = (Isolation, &'static Result<(), Strin
 /// [`Code::Isolation`] when `choice` names one that does not work here, with the reason.
 pub fn choose(choice: IsolationChoice) -> Result<Isolation> {
     pick(choice, works)
+}
+
+/// The isolation that [`choose`] will most likely give, without trying it out where that is not known
+/// yet: trying takes as long as setting up a run. When the run then says [`Code::Isolation`], `choose`
+/// tells what to do.
+///
+/// # Errors
+///
+/// As [`choose`].
+pub fn expect(choice: IsolationChoice) -> Result<Isolation> {
+    let unknown = FOUND[Isolation::Namespaces as usize].get().is_none();
+    if choice == IsolationChoice::Auto && cfg!(target_os = "linux") && unknown {
+        return Ok(Isolation::Namespaces);
+    }
+    choose(choice)
 }
 
 fn pick<'a>(

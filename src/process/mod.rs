@@ -26,7 +26,7 @@ mod supervisor;
 pub use capture::{Output, capture};
 pub use environment::{BUILD_HOME, base_environment, passthrough};
 pub use interrupt::Interrupt;
-pub use isolation::{Isolation, IsolationChoice, available, choose, set_supervisor};
+pub use isolation::{Isolation, IsolationChoice, available, choose, expect, set_supervisor};
 pub use names::look_up_without_modules;
 pub use run::run;
 pub use sandbox::{Command, Limit, Limits, Mount, Outcome, Sandbox, Status};

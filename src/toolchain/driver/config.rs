@@ -338,9 +338,11 @@ pub struct Toolset {
     /// Library folders of the target, searched last.
     pub library_folders: Vec<String>,
     pub maps: Vec<String>,
-    /// See [`Rules::to_lines`].
+    /// See [`Rules::to_lines`]. Not TOML: `file.rs`.
+    #[serde(skip)]
     pub rules: String,
     /// See `default_line`.
+    #[serde(skip)]
     pub defaults: String,
 }
 
@@ -384,20 +386,6 @@ impl Toolset {
             }
         }
         words
-    }
-}
-
-impl Driver {
-    /// Reads `driver.toml`.
-    ///
-    /// # Errors
-    /// `Code::Io` when it cannot be read, `Code::Config` when it is not one.
-    pub fn read(file: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(file).map_err(|error| Error::io("read", file, &error))?;
-        toml::from_str(&text).map_err(|error| {
-            Error::new(Code::Config, format!("`{}` is no driver configuration", file.display()))
-                .cause(error.message().to_owned())
-        })
     }
 }
 

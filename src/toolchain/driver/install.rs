@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::config::{Driver, DriverConfig};
+use super::config::DriverConfig;
 use super::{BUILD_CONFIG_FILE, CONFIG_FILE, PRIVATE_SYMBOLS, Tool};
 use crate::report::{Error, Result};
 
@@ -24,8 +24,8 @@ pub fn install(bin: &Path, program: &Path, config: &DriverConfig) -> Result<()> 
         // In a namespace the folder appears later; there it is the mount's business.
         let _ = std::fs::create_dir_all(log);
     }
-    write(&bin.join(CONFIG_FILE), &target)?;
-    write(&bin.join(BUILD_CONFIG_FILE), &build)?;
+    target.write(&bin.join(CONFIG_FILE))?;
+    build.write(&bin.join(BUILD_CONFIG_FILE))?;
     let file = bin.join(PRIVATE_SYMBOLS);
     std::fs::write(&file, include_bytes!("../../../toolchains/kit/private.map"))
         .map_err(|error| Error::io("write", &file, &error))?;
@@ -37,12 +37,6 @@ pub fn install(bin: &Path, program: &Path, config: &DriverConfig) -> Result<()> 
         }
     }
     link(bin, &names, program)
-}
-
-fn write(file: &Path, driver: &Driver) -> Result<()> {
-    let text = toml::to_string(driver)
-        .map_err(|error| Error::bug(format!("the driver configuration cannot be written: {error}")))?;
-    std::fs::write(file, text).map_err(|error| Error::io("write", file, &error))
 }
 
 /// Makes one symbolic link to `program` under all of `names`: making dozens of files costs a build of

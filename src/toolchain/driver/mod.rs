@@ -20,6 +20,7 @@ mod command;
 mod config;
 mod cxx_objects;
 mod direct;
+mod file;
 mod folders;
 mod install;
 mod invocation;
