@@ -138,3 +138,19 @@ fn make_executable(path: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).map_err(|e| Error::io("write", path, &e))
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn extensions_are_built_at_the_same_time_where_that_changes_nothing() {
+        let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/backend/extensions_tests.py");
+        let output = std::process::Command::new("python3").args(["-B", file]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        println!("{said}");
+        assert!(
+            output.status.success() && said.contains("every test passed"),
+            "{said}{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+}
