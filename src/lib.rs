@@ -4,6 +4,7 @@
 //! the table, `tests/levels.rs` enforces it).
 #![deny(unsafe_code)]
 
+pub mod apt;
 pub mod archive;
 pub mod backend;
 pub mod build;
@@ -14,6 +15,7 @@ pub mod elf;
 pub mod index;
 pub mod lock;
 pub mod metadata;
+pub mod native;
 pub mod plan;
 pub mod process;
 pub mod python;

@@ -400,10 +400,6 @@ fn folders_of_the_build_machine_do_not_come_by_variables() {
 
 #[test]
 fn pkg_config_sees_the_targets_libraries_only() {
-    if Command::new("pkg-config").arg("--version").output().is_err() {
-        eprintln!("SKIP: no pkg-config on this machine");
-        return;
-    }
     let (_folder, compiler) = recorder("exit 0");
     let sysroot = tempfile::tempdir().unwrap();
     let folder = sysroot.path().join("usr/lib/aarch64-linux-gnu/pkgconfig");
@@ -427,6 +423,33 @@ fn pkg_config_sees_the_targets_libraries_only() {
         .output()
         .unwrap();
     assert!(!output.status.success());
+}
+
+#[test]
+fn a_static_archive_brings_what_it_needs_and_exports_nothing() {
+    let (_folder, compiler) = recorder("for arg in \"$@\"; do echo \"$arg\"; done");
+    let build = Build::with("aarch64-linux", compiler, |config| {
+        config.archives.needs.insert("pq".into(), vec!["pgport".into(), "ssl".into()]);
+        config.archives.files = vec!["libpq.a".into(), "libssl.a".into()];
+    });
+    for link in ["cc -shared a.o -lpq", "cc -shared a.o /x/libpq.a", "cc -shared a.o -l:libpq.a"] {
+        let words = build.ok(link);
+        let words: Vec<&str> = words.lines().collect();
+        for word in ["-lpgport", "-lssl", "-Wl,--exclude-libs,libpq.a:libssl.a"] {
+            assert!(words.contains(&word), "{link}: {words:?}");
+        }
+    }
+    assert!(!build.ok("cc -shared a.o -lz").contains("-lssl"));
+    assert!(!build.ok("cc -c a.c").contains("exclude-libs"));
+}
+
+#[test]
+fn configuration_programs_of_the_build_machine_are_never_asked() {
+    let (_folder, compiler) = recorder("exit 0");
+    let build = Build::new("aarch64-linux", compiler);
+    let output = build.run("pg_config --version");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("libpq"));
 }
 
 #[test]

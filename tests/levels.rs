@@ -18,6 +18,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("python", 3),
     ("native", 3),
     ("wheelhouse", 3),
+    ("apt", 2),
     ("cache", 2),
     ("sdist", 2),
     ("wheel", 2),
@@ -43,8 +44,12 @@ const SIDEWAYS: &[(&str, &str)] = &[
     ("index", "archive"),
     // The files of a lock are wheels by their names.
     ("lock", "wheel"),
+    // Debian packages are kept unpacked in the cache.
+    ("apt", "cache"),
     // Environments are installed with pinned tools.
     ("python", "toolchain"),
+    // What a build lacks is read off the compiler drivers' log.
+    ("native", "toolchain"),
     ("main", "cli"),
 ];
 

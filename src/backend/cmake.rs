@@ -19,12 +19,13 @@ pub(super) fn toolchain_file(paths: &Paths, target: &Target) -> String {
          set(CMAKE_STRIP {bin}/strip CACHE FILEPATH \"\")\n\
          set(CMAKE_LINKER {bin}/ld CACHE FILEPATH \"\")\n\
          set(CMAKE_CROSSCOMPILING_EMULATOR {support}/emulator)\n\
-         set(CMAKE_FIND_ROOT_PATH {env} {view})\n\
+         set(CMAKE_FIND_ROOT_PATH {sysroots}{env} {view})\n\
          set(CMAKE_FIND_ROOT_PATH_MODE_PROGRAM NEVER)\n\
          set(CMAKE_FIND_ROOT_PATH_MODE_LIBRARY ONLY)\n\
          set(CMAKE_FIND_ROOT_PATH_MODE_INCLUDE ONLY)\n\
          set(CMAKE_FIND_ROOT_PATH_MODE_PACKAGE BOTH)\n",
         machine = target.arch.machine,
+        sysroots = paths.sysroots.iter().map(|root| format!("{} ", root.display())).collect::<String>(),
         env = paths.env.display(),
         view = paths.view.display(),
     )

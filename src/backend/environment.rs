@@ -47,6 +47,8 @@ pub fn hook_environment(paths: &Paths, subject: &Subject<'_>) -> BTreeMap<OsStri
             set(name, &paths.bin.join(program));
         }
     }
+    // Our pkg-config knows the target's libraries only; the `pkg-config` crate would refuse to ask it.
+    set("PKG_CONFIG_ALLOW_CROSS", &"1");
     set("CONFIG_SITE", &paths.support.join("config.site"));
     let jobs = subject.jobs.to_string();
     // A vendored library's `make check` would run programs of the target: automake's list of tests is

@@ -47,6 +47,8 @@ pub struct Paths {
     pub env: PathBuf,
     pub home: PathBuf,
     pub tmp: PathBuf,
+    /// Trees of target libraries.
+    pub sysroots: Vec<PathBuf>,
 }
 
 /// What is built, as far as a backend is concerned.

@@ -9,9 +9,8 @@ use crate::cache::Digest;
 use crate::elf::SymbolTable;
 use crate::process::Mount;
 use crate::report::{Code, Error, Result};
-use crate::sdist::SourceTree;
 use crate::toolchain::Zig;
-use crate::toolchain::driver::{self, Compiler, DriverConfig, SystemCompiler};
+use crate::toolchain::driver::{self, Archives, Compiler, DriverConfig, SystemCompiler};
 use crate::toolchain::kit::{self, KitPaths};
 
 /// What the drivers of one build run, and where it lies.
@@ -22,6 +21,8 @@ pub(super) struct Compilers {
     program: Place,
     zig_folder: Place,
     kit_folder: Place,
+    /// Libraries of the target that were provided.
+    native: Option<Place>,
     config: DriverConfig,
     /// True when the C++ runtime of the target is there.
     pub cxx: bool,
@@ -29,10 +30,10 @@ pub(super) struct Compilers {
 
 impl Compilers {
     /// Gets what is missing and writes the drivers.
-    pub fn prepare(builder: &Builder<'_>, job: &Job<'_>, layout: &Layout, tree: &SourceTree) -> Result<Self> {
+    pub fn prepare(builder: &Builder<'_>, job: &Job<'_>, layout: &Layout, root: &Path) -> Result<Self> {
         let zig = builder.zig()?;
         let store = builder.cache.folder("kits")?;
-        let cxx = builder.options.compiler == CompilerChoice::Kit && speaks_cxx(&tree.root);
+        let cxx = builder.options.compiler == CompilerChoice::Kit && speaks_cxx(root);
         let kit = match builder.options.compiler {
             CompilerChoice::Kit => kit::ensure(&zig, job.target, cxx, &store, builder.report)?,
             // The judge asks the stubs what the C library has at the floor.
@@ -60,7 +61,7 @@ impl Compilers {
         config.sysroots = (builder.options.sysroots.iter().enumerate())
             .map(|(number, folder)| Ok(sysroot(layout, number, folder)?.inside))
             .collect::<Result<_>>()?;
-        let source = layout.source.join(tree.root.strip_prefix(&layout.source.host).unwrap_or(Path::new("")));
+        let source = layout.source.join(root.strip_prefix(&layout.source.host).unwrap_or(Path::new("")));
         config.source = Some(source.inside.clone());
         config.prefix_maps = prefix_maps(layout, &source, &[&zig_folder, &kit_folder]);
         config.hide = vec![job.python.prefix.clone()];
@@ -70,7 +71,31 @@ impl Compilers {
             config.libc_stubs = Some(stubs.join("usr/lib"));
         }
         driver::install(&layout.bin.host, &program.inside, &config)?;
-        Ok(Self { zig, kit, program, zig_folder, kit_folder, config, cxx })
+        Ok(Self { zig, kit, program, zig_folder, kit_folder, native: None, config, cxx })
+    }
+
+    /// Shows the drivers the folder `sysroot` of provided libraries, behind the user's own.
+    pub fn provide(&mut self, layout: &Layout, sysroot: Place, archives: Archives) -> Result<()> {
+        if let Some(old) = self.native.take() {
+            self.config.sysroots.retain(|root| *root != old.inside);
+        } else {
+            let map = (sysroot.inside.display().to_string(), sysroot.fixed.display().to_string());
+            self.config.prefix_maps.push(map);
+        }
+        self.config.sysroots.push(sysroot.inside.clone());
+        self.config.archives = archives;
+        self.native = Some(sysroot);
+        driver::install(&layout.bin.host, &self.program.inside, &self.config)
+    }
+
+    /// Trees of target libraries, as the build sees them.
+    pub fn sysroots(&self) -> &[PathBuf] {
+        &self.config.sysroots
+    }
+
+    /// The folder of provided libraries.
+    pub fn native(&self) -> Option<&Place> {
+        self.native.as_ref()
     }
 
     /// Adds the C++ runtime to the kit.
@@ -86,6 +111,7 @@ impl Compilers {
         for (number, folder) in builder.options.sysroots.iter().enumerate() {
             mounts.push(sysroot(layout, number, folder)?.mount());
         }
+        mounts.extend(self.native.as_ref().map(Place::mount));
         if let Compiler::System(system) = &self.config.compiler {
             // The user's compiler is visible where it lies, with the folder it came in.
             for program in [system.cc.first(), system.cxx.first()].into_iter().flatten() {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::compilers::Compilers;
 use super::layout::{Layout, Place};
+use super::native::{Looked, Native};
 use super::requirements::Requirements;
 use super::{Builder, Job, failure};
 use crate::backend::{self, Answer, Outcome, Paths, Subject};
@@ -13,7 +14,12 @@ use crate::process::{self, Command, Mount, Sandbox};
 use crate::python::view::{self, ViewPaths};
 use crate::report::{Code, Error, Result};
 use crate::sdist::SourceTree;
+use crate::toolchain::diagnosis;
 use crate::toolchain::driver::{self, Call};
+
+/// Times that hooks run at most: for requirements, the C++ runtime and native libraries, which may be
+/// missed one after another.
+const MOST_RUNS: usize = 10;
 
 /// What the hooks left.
 pub(super) struct HookOutcome {
@@ -28,8 +34,8 @@ pub(super) struct HookOutcome {
 }
 
 impl Builder<'_> {
-    /// Runs the hooks; again with more requirements when the backend asks for them, and again with
-    /// the C++ runtime when a link was missing it. Each run starts from a fresh source tree, so that
+    /// Runs the hooks; again with more requirements when the backend asks for them, with the C++ runtime
+    /// when a link was missing it, and with native libraries that were looked for and not found. Each run starts from a fresh source tree, so that
     /// a first build and a repeated one do the same.
     pub(super) fn run_hooks(
         &self,
@@ -38,9 +44,10 @@ impl Builder<'_> {
         tree: &SourceTree,
         compilers: &mut Compilers,
         requirements: &mut Requirements,
+        native: &mut Native,
     ) -> Result<HookOutcome> {
         let mut fresh = true;
-        for _ in 0..4 {
+        for _ in 0..MOST_RUNS {
             if !fresh {
                 renew(job, layout)?;
             }
@@ -54,25 +61,37 @@ impl Builder<'_> {
                 compilers.add_cxx(self, job)?;
                 continue;
             }
-            let failed_extensions = answer.failed_extensions.keys().cloned().collect();
+            let failed_extensions: Vec<String> = answer.failed_extensions.keys().cloned().collect();
+            let looked = Looked { calls: &calls, log: layout.hook_log() };
             match answer.outcome {
                 Outcome::Requires { requires } => self.add_requirements(job, requirements, requires)?,
                 Outcome::Built { requires, wheel } => {
                     requirements.asked = Some(requires);
                     self.check_complete(job, requirements)?;
-                    let places = vec![
+                    let lost = !failed_extensions.is_empty()
+                        || !diagnosis::lost_extensions(&calls).is_empty()
+                        || !has_binaries(&wheel_in(layout, &wheel)?);
+                    if native.add_missed(self, job, &looked, !lost)? {
+                        native.provide(self, job, layout, compilers)?;
+                        continue;
+                    }
+                    let mut places = vec![
                         layout.source.clone(),
                         layout.bin.clone(),
                         layout.support.clone(),
                         layout.view.clone(),
                         env,
                     ];
+                    places.extend(compilers.native().cloned());
                     return Ok(HookOutcome {
                         wheel: wheel_in(layout, &wheel)?,
                         failed_extensions,
                         calls,
                         places,
                     });
+                }
+                Outcome::Failed { .. } if native.add_missed(self, job, &looked, false)? => {
+                    native.provide(self, job, layout, compilers)?;
                 }
                 Outcome::Failed { kind, message, module } => {
                     let exception = failure::Exception { kind, message, module };
@@ -106,6 +125,7 @@ impl Builder<'_> {
             env: env.inside.clone(),
             home: layout.home(),
             tmp: layout.tmp(),
+            sysroots: compilers.sysroots().to_vec(),
         };
         let programs = names_in(&env.host.join("bin"));
         let subject = Subject {
@@ -185,6 +205,18 @@ fn renew(job: &Job<'_>, layout: &Layout) -> Result<()> {
     }
     job.sdist.unpack(&layout.source.host)?;
     Ok(())
+}
+
+/// Whether a wheel holds anything that was linked, by its names.
+fn has_binaries(wheel: &Path) -> bool {
+    let limits = crate::archive::Limits::default();
+    // A wheel that cannot be read is the judge's business.
+    crate::archive::ZipReader::open(wheel, &limits).map_or(true, |zip| {
+        zip.entries().iter().any(|entry| {
+            let name = entry.name.rsplit('/').next().unwrap_or_default();
+            name.ends_with(".so") || name.contains(".so.") || entry.name.contains(".data/scripts/")
+        })
+    })
 }
 
 /// The one wheel in the output folder; the hook's word for its name is not taken.

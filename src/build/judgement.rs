@@ -3,6 +3,7 @@
 use super::compilers::Compilers;
 use super::hooks::HookOutcome;
 use super::layout::Layout;
+use super::native::Native;
 use super::output::Built;
 use super::requirements::Requirements;
 use super::{Builder, Job, failure};
@@ -27,6 +28,7 @@ impl Builder<'_> {
         tree: &SourceTree,
         compilers: &Compilers,
         requirements: &Requirements,
+        native: &Native,
         outcome: HookOutcome,
         parts: KeyParts,
     ) -> Result<Built> {
@@ -40,7 +42,7 @@ impl Builder<'_> {
             }
         }
         let has_binaries = !verdict.files.is_empty();
-        let record = self.record(job, compilers, requirements, has_binaries, raw.metadata())?;
+        let record = self.record(job, compilers, requirements, native, has_binaries, raw.metadata())?;
         let tags = TagSet::new(&verdict.pythons, &verdict.abis, &verdict.platform)?;
         let paths = outcome
             .places
@@ -113,6 +115,7 @@ impl Builder<'_> {
         job: &Job<'_>,
         compilers: &Compilers,
         requirements: &Requirements,
+        native: &Native,
         has_binaries: bool,
         metadata: &crate::metadata::Metadata,
     ) -> Result<BuildRecord> {
@@ -141,6 +144,7 @@ impl Builder<'_> {
                 licence: "Apache-2.0 WITH LLVM-exception AND MIT".to_owned(),
                 sha256: compilers.kit_key().to_string(),
             });
+            libraries.extend(native.libraries().iter().cloned());
         }
         let options = job
             .request

@@ -7,6 +7,7 @@ use crate::python::interpreter::BuildPython;
 use crate::report::Result;
 use crate::target::Target;
 use crate::toolchain::tools::Pin;
+use crate::wheel::Library;
 
 /// What is asked, known without a resolver.
 pub(super) fn request(
@@ -32,8 +33,11 @@ pub(super) fn request(
 }
 
 /// What is asked and what it is built with.
-pub(super) fn result(request: &KeyParts, requirements: &Requirements) -> KeyParts {
-    requirements.installed().fold(request.clone(), |parts, pinned| {
+pub(super) fn result(request: &KeyParts, requirements: &Requirements, libraries: &[Library]) -> KeyParts {
+    let request = libraries.iter().fold(request.clone(), |parts, library| {
+        parts.with(&format!("native.{}", library.name), format!("{} {}", library.version, library.sha256))
+    });
+    requirements.installed().fold(request, |parts, pinned| {
         parts.with(&format!("requirement.{}", pinned.name), format!("{} {}", pinned.version, pinned.sha256))
     })
 }

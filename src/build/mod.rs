@@ -9,12 +9,15 @@ mod hooks;
 mod judgement;
 mod key;
 mod layout;
+mod library;
+mod native;
 mod options;
 mod output;
 mod requirements;
 
 use std::path::PathBuf;
 
+use crate::apt::Packages;
 use crate::cache::{Cache, Digest, KeyParts, Requirement, ResultEntry};
 use crate::index::Index;
 use crate::process::{self, Interrupt, Isolation};
@@ -167,16 +170,20 @@ impl<'a> Builder<'a> {
 
     fn run_in(&self, job: &Job<'_>, layout: &layout::Layout) -> Result<Built> {
         let tree = self.report.phase(&job.subject, "unpack", || job.sdist.unpack(&layout.source.host))?;
-        let mut compilers = compilers::Compilers::prepare(self, job, layout, &tree)?;
+        let mut compilers = compilers::Compilers::prepare(self, job, layout, &tree.root)?;
+        self.interrupt.check()?;
+        let mut native = self.native(job, &tree)?;
+        native.provide(self, job, layout, &mut compilers)?;
         self.interrupt.check()?;
         let mut requirements = self.requirements(job, &tree)?;
         self.interrupt.check()?;
-        let outcome = self.run_hooks(job, layout, &tree, &mut compilers, &mut requirements)?;
+        let outcome = self.run_hooks(job, layout, &tree, &mut compilers, &mut requirements, &mut native)?;
         self.interrupt.check()?;
-        let parts = key::result(&job.request, &requirements);
+        let parts = key::result(&job.request, &requirements, native.libraries());
         let built = self.report.phase(&job.subject, "judge", || {
-            self.judge_and_write(job, layout, &tree, &compilers, &requirements, outcome, parts)
+            self.judge_and_write(job, layout, &tree, &compilers, &requirements, &native, outcome, parts)
         })?;
+        native.remember(self, job)?;
         self.remember(job, &requirements, &built)?;
         Ok(built)
     }
@@ -240,6 +247,12 @@ impl<'a> Builder<'a> {
 
     fn tools(&self) -> Tools<'_> {
         Tools { cache: self.cache, index: self.index, report: self.report }
+    }
+
+    /// Pinned Debian packages.
+    fn packages(&self) -> Packages<'_> {
+        let archives = &self.options.archives;
+        Packages { cache: self.cache, index: self.index, archives, report: self.report }
     }
 
     fn uv(&self) -> Result<PathBuf> {

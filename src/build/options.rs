@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use crate::apt::Archives;
 use crate::backend::ConfigSettings;
 use crate::cache::{Digest, KeyParts};
 use crate::metadata::normalize;
+use crate::native::Asked;
 use crate::process::{IsolationChoice, Limits};
 use crate::report::{Code, Error, Result};
 use crate::target::{Interpreter, Target};
@@ -114,10 +116,16 @@ pub struct Options {
     pub allow_pure: bool,
     pub target_python: Option<PathBuf>,
     pub sysroots: Vec<PathBuf>,
+    /// Native libraries to provide, and how.
+    pub native: Vec<Asked>,
+    /// Provide no native library that was not asked for.
+    pub native_only: bool,
     pub no_cache: bool,
     pub keep: bool,
     pub zig: Option<PathBuf>,
     pub uv: Option<PathBuf>,
+    /// Where pinned Debian packages are looked for.
+    pub archives: Archives,
     pub offline: bool,
     pub allow_python_download: bool,
     /// The time of everything in the wheel, seconds; part of the key.
@@ -155,6 +163,11 @@ impl Options {
         }
         if let Some(folder) = &self.target_python {
             parts = parts.with("target-python", tree_digest(folder)?);
+        }
+        if self.native_only || !self.native.is_empty() {
+            let asked = self.native.iter().map(Asked::to_string);
+            let asked: Vec<String> = asked.chain(self.native_only.then(|| "none".to_owned())).collect();
+            parts = parts.with("native", asked.join(" "));
         }
         for (position, folder) in self.sysroots.iter().enumerate() {
             parts = parts.with(&format!("sysroot.{position}"), tree_digest(folder)?);

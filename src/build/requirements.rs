@@ -247,6 +247,7 @@ impl Builder<'_> {
         options.build_lock = None;
         options.target_python = None;
         options.sysroots.clear();
+        options.native.clear();
         options.allow_pure = true;
         options.python = Some(crate::target::Interpreter::Path(job.python.executable.clone()));
         let mut inner = Builder::new(self.cache, self.index, &options, self.report, self.interrupt);

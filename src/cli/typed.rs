@@ -130,6 +130,10 @@ pub struct How {
     /// Use this uv instead of the pinned one
     #[arg(long, value_name = "PATH", env = "WHEELBUILD_UV", value_hint = ValueHint::FilePath)]
     pub uv: Option<PathBuf>,
+    /// A Debian archive, or a folder of its files, to look for pinned packages in before those of the
+    /// machine's apt (repeatable)
+    #[arg(long, value_name = "URL|DIR", env = "WHEELBUILD_DEBIAN_ARCHIVES", value_delimiter = ' ')]
+    pub debian_archive: Vec<String>,
 }
 
 #[derive(Debug, Args)]
@@ -167,6 +171,10 @@ pub struct Build {
     /// A folder with libraries and headers of the target (repeatable)
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub sysroot: Vec<PathBuf>,
+    /// Provide this native library to the build, as a static archive of the distribution or built from
+    /// source; `none`: provide nothing that is not named (repeatable)
+    #[arg(long, value_name = "LIB[=static|source]")]
+    pub native: Vec<String>,
     /// Accept a wheel whose compiled extensions were lost
     #[arg(long)]
     pub allow_pure: bool,

@@ -43,6 +43,8 @@ pub struct Config {
     pub timeout: Option<u64>,
     pub zig: Option<PathBuf>,
     pub uv: Option<PathBuf>,
+    /// Addresses of Debian archives, or folders of their files.
+    pub debian_archives: Option<OneOrMany>,
     pub offline: Option<bool>,
     pub no_cache: Option<bool>,
     /// Per-package settings, by normalised name.
@@ -63,6 +65,9 @@ pub struct Package {
     /// Added to `[build-system] requires`.
     #[serde(default)]
     pub build_requires: Vec<String>,
+    /// Native libraries to provide, like `--native LIB[=WAY]`.
+    #[serde(default)]
+    pub native: Vec<String>,
     /// Accept a wheel without its compiled extensions.
     pub allow_pure: Option<bool>,
 }
@@ -84,12 +89,14 @@ impl Config {
         "timeout",
         "zig",
         "uv",
+        "debian-archives",
         "offline",
         "no-cache",
         "packages",
         "config-settings",
         "env",
         "build-requires",
+        "native",
         "allow-pure",
     ];
 
@@ -99,7 +106,7 @@ impl Config {
         macro_rules! fill { ($($field:ident),*) => { $(self.$field = self.$field.or(other.$field);)* } }
         fill!(
             target, python, outdir, cache_dir, isolation, cc, build_lock, jobs, memory, processes, disk,
-            timeout, zig, uv, offline, no_cache
+            timeout, zig, uv, debian_archives, offline, no_cache
         );
         for (name, package) in other.packages {
             self.packages.entry(name).or_insert(package);

@@ -52,6 +52,15 @@ impl Answer {
     }
 }
 
+/// What makes an answer believable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trust {
+    /// The server's certificate.
+    Server,
+    /// A sha256 that was known beforehand: the way it comes does not matter.
+    Content,
+}
+
 /// A try that failed.
 pub(super) struct Failure {
     pub error: Error,
@@ -91,7 +100,8 @@ impl Client {
             return local_page(url);
         }
         self.retrying(&shown(url), || {
-            let answer = self.get(url, &[("accept", ACCEPT), ("accept-encoding", "gzip")])?;
+            let answer =
+                self.get(url, &[("accept", ACCEPT), ("accept-encoding", "gzip")], Trust::Server)?;
             match answer.status {
                 200 => read_page(answer).map(Some),
                 404 | 410 => Ok(None),
@@ -122,10 +132,10 @@ impl Client {
     }
 
     /// One GET, redirects followed. Any status is an answer.
-    pub fn get(&self, url: &Url, headers: &[(&str, &str)]) -> Result<Answer, Failure> {
+    pub fn get(&self, url: &Url, headers: &[(&str, &str)], trust: Trust) -> Result<Answer, Failure> {
         let mut url = url.clone();
         for hop in 0..=REDIRECTS {
-            self.check_scheme(&url).map_err(Failure::lasting)?;
+            self.check_scheme(&url, trust).map_err(Failure::lasting)?;
             let agent = self.routes.agent(&url, &self.access, &self.variables).map_err(Failure::lasting)?;
             let mut request = agent.get(url.as_str());
             for (name, value) in headers {
@@ -188,11 +198,11 @@ impl Client {
         password.as_deref().map(|password| basic(user, password))
     }
 
-    /// Only TLS, but for this machine itself and hosts that the user trusts.
-    fn check_scheme(&self, url: &Url) -> Result<()> {
+    /// Only TLS, but for this machine itself, hosts that the user trusts, and content that is known.
+    fn check_scheme(&self, url: &Url, trust: Trust) -> Result<()> {
         match url.scheme() {
             "https" => Ok(()),
-            "http" if is_loopback(url) || self.access.trusts(url) => Ok(()),
+            "http" if trust == Trust::Content || is_loopback(url) || self.access.trusts(url) => Ok(()),
             "http" => {
                 let host = url.host_str().unwrap_or_default();
                 Err(Error::new(Code::Network, format!("{} would be fetched without TLS", shown(url)))

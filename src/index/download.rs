@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
-use super::client::{Client, Failure, disk, refusal, shown};
+use super::client::{Client, Failure, Trust, disk, refusal, shown};
 use super::page::{RemoteFile, is_filename};
 use crate::report::{Code, Error, Report, Result};
 
@@ -51,7 +51,13 @@ impl Write for HashingSink {
 }
 
 /// Fetches `file` into the folder `into`.
-pub(super) fn fetch(client: &Client, file: &RemoteFile, into: &Path, report: &Report) -> Result<Fetched> {
+pub(super) fn fetch(
+    client: &Client,
+    file: &RemoteFile,
+    into: &Path,
+    trust: Trust,
+    report: &Report,
+) -> Result<Fetched> {
     if !is_filename(&file.filename) {
         return Err(Error::bug(format!("`{}` is no file name", file.filename.escape_default())));
     }
@@ -61,7 +67,7 @@ pub(super) fn fetch(client: &Client, file: &RemoteFile, into: &Path, report: &Re
         if file.url.scheme() == "file" {
             partial.copy()?;
         } else {
-            client.retrying(&file.filename, || partial.attempt(client))?;
+            client.retrying(&file.filename, || partial.attempt(client, trust))?;
         }
         match partial.check() {
             // The remote file may have changed between two parts of ours.
@@ -109,7 +115,7 @@ impl<'a> Partial<'a> {
     }
 
     /// One request for what is still missing.
-    fn attempt(&mut self, client: &Client) -> Result<(), Failure> {
+    fn attempt(&mut self, client: &Client, trust: Trust) -> Result<(), Failure> {
         if self.received > 0 && self.validator.is_none() && self.file.sha256.is_none() {
             // Nothing would show that both parts belong together.
             self.restart().map_err(Failure::lasting)?;
@@ -120,7 +126,7 @@ impl<'a> Partial<'a> {
             headers.push(("range", range.as_str()));
             headers.extend(self.validator.as_deref().map(|validator| ("if-range", validator)));
         }
-        let answer = client.get(&self.file.url, &headers)?;
+        let answer = client.get(&self.file.url, &headers, trust)?;
         match answer.status {
             206 if self.received > 0 && starts_at(answer.header("content-range"), self.received) => {
                 self.resumed = true;

@@ -30,7 +30,7 @@ pub use variables::Variables;
 
 use crate::metadata::{Version, normalize};
 use crate::report::{Code, Error, Report, Result};
-use client::Client;
+use client::{Client, Trust};
 
 /// How many versions an error lists.
 const VERSIONS_SHOWN: usize = 5;
@@ -221,7 +221,25 @@ impl Index {
         if self.options.offline && file.url.scheme() != "file" {
             return Err(offline(&file.filename));
         }
-        download::fetch(self.client()?, file, into, &self.report)
+        download::fetch(self.client()?, file, into, Trust::Server, &self.report)
+    }
+
+    /// As [`Index::fetch`], for a file whose sha256 does not come from where the file comes from: a
+    /// pin. Archives that are plain http by custom serve as well then.
+    ///
+    /// # Errors
+    /// As [`Index::fetch`]; [`Code::Bug`] when the file has no sha256.
+    pub fn fetch_pinned(&self, file: &RemoteFile, into: &Path) -> Result<Fetched> {
+        if file.sha256.is_none() {
+            return Err(Error::bug(format!("`{}` is pinned by nothing", file.filename)));
+        }
+        if let Some(found) = download::already_there(file, into) {
+            return Ok(found);
+        }
+        if self.options.offline && file.url.scheme() != "file" {
+            return Err(offline(&file.filename));
+        }
+        download::fetch(self.client()?, file, into, Trust::Content, &self.report)
     }
 
     /// Shows `visit` the page of each source until it gives a value or the strategy says stop.

@@ -106,6 +106,10 @@ codes! {
     RuntimeKit = 420, Failed, "the runtime kit cannot be made", "The parts that every link needs beside the program's own objects (start objects, C library stubs, compiler runtime, C++ runtime) are made with zig at first need, and zig failed. `--cc zig-cc` builds without a kit.";
     Impossible = 430, Failed, "no wheel is possible", "`--strict` was given, and a package can neither be taken as a wheel nor be built for a target. The plan says why and what would help.";
 
+    NativeLibrary = 460, Failed, "no way to have a native library", "The catalogue has no archive and no recipe of a native library for this target. `--sysroot DIR` gives the target's own copy: headers below usr/include, archives and .pc files below usr/lib.";
+
+    LibraryBuild = 461, Failed, "a native library does not build", "A library that the package needs was built from source for the target, and its recipe failed. The message shows the deciding lines and the full log. The target's own copy can be given with `--sysroot DIR`.";
+
     // 05: the judgement
     WrongMachine = 501, Platform, "built for the wrong machine", "A file in the wheel is for another architecture or C library than the target. The wheel was not written.";
     TooNewSymbol = 502, Platform, "needs a newer C library", "A file needs a symbol version above the asked floor. Ask for a higher floor.";
@@ -125,6 +129,8 @@ codes! {
     Offline = 604, Network, "needs the network", "`--offline` forbids a fetch that this needs. The message lists what is missing; `wheelbuild toolchain fetch` gets the pinned tools beforehand.";
     ToolMissing = 605, Network, "pinned tool missing", "A pinned tool has no build for this machine. Give one with `--zig` or `--uv`.";
     IndexConfig = 606, Usage, "unreadable index configuration", "The package index that pip or uv is configured to use cannot be found out.";
+
+    LeftArchive = 660, Network, "left the archive", "A pinned package is in no Debian archive that is configured. Archives keep few versions, and another one is never used silently. The message names the file, its sha256 and the folder of the cache to put it into; `--debian-archive URL|DIR` names an archive or a folder that still has it.";
 
     // 07: cache and storage
     Io = 701, Storage, "file access failed", "A file or folder could not be read or written.";

@@ -144,6 +144,8 @@ pub struct SourceTree {
     /// From PKG-INFO, else from `[project]` unless it is dynamic.
     pub version: Option<String>,
     pub build_system: BuildSystem,
+    /// What it needs that no package index has: identifiers of PEP 725.
+    pub external: Vec<String>,
     pub pkg_info: Option<Metadata>,
 }
 
@@ -162,7 +164,8 @@ impl SourceTree {
         };
         let build_system = pyproject.build_system()?;
         check_backend_path(&root, &build_system)?;
-        Ok(Self { root, name, version, build_system, pkg_info })
+        let external = pyproject.external();
+        Ok(Self { root, name, version, build_system, external, pkg_info })
     }
 }
 

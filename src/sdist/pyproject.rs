@@ -184,6 +184,19 @@ impl Pyproject {
         Ok(Some(Project { name: name.to_owned(), version, dynamic }))
     }
 
+    /// The identifiers of `[external]`'s `host-requires` and `build-requires` (PEP 725, a draft): what the
+    /// project needs that no package index has. Since it is a draft, a table of another shape says nothing.
+    pub fn external(&self) -> Vec<String> {
+        let Ok(document) = self.document() else { return Vec::new() };
+        let table = find(&document, "external").and_then(|(_, value)| self.table(value, "external").ok());
+        let lists = ["host-requires", "build-requires"].into_iter().filter_map(|key| find(table?, key));
+        lists
+            .filter_map(|(_, list)| self.strings(list, "external").ok())
+            .flatten()
+            .map(|item| item.get_ref().to_string())
+            .collect()
+    }
+
     fn requirements(&self, value: &Spanned<DeValue<'_>>) -> Result<Vec<String>> {
         let mut requires = Vec::new();
         for item in self.strings(value, "requires")? {

@@ -49,6 +49,34 @@ pub fn causes(calls: &[Call], log: &str, first_glibc: impl Fn(&str) -> Option<u3
     found
 }
 
+/// What a call of the target's tools did not find.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Missing {
+    /// A header, as the source names it.
+    Header(String),
+    /// A library, as after `-l`.
+    Library(String),
+}
+
+/// The headers and libraries that were looked for and not found, in the order they were missed: by the
+/// drivers, probes included, and by compilers that are called some other way and print into `log`.
+pub fn missing(calls: &[Call], log: &str) -> Vec<Missing> {
+    let of_calls = calls.iter().filter(|call| !call.succeeded() && call.target != "build");
+    let lines = of_calls.flat_map(|call| call.stderr.iter().map(String::as_str)).chain(log.lines());
+    let mut found = Vec::new();
+    for line in lines {
+        let missing = match Finding::of(line) {
+            Some(Finding::Header(name)) => Missing::Header(name.to_owned()),
+            Some(Finding::Library(name)) => Missing::Library(name.to_owned()),
+            _ => continue,
+        };
+        if !found.contains(&missing) {
+            found.push(missing);
+        }
+    }
+    found
+}
+
 /// Sources that failed to compile, and shared objects that failed to link, without ever succeeding
 /// later: what a package that goes on without its extension has lost. Probes do not count.
 ///

@@ -4,14 +4,16 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
+use crate::apt::Archives;
 use crate::build::{Builder, Built, CompilerChoice, EPOCH, Options, Source};
 use crate::cache::Cache;
 use crate::cli::output::{BuildErrorOutput, BuildOutput, VERSION, WheelOutput};
 use crate::cli::typed::{Build, How};
 use crate::cli::{Context, Failure, interrupt, print, print_json, ready, terminal};
-use crate::config::Config;
+use crate::config::{Config, OneOrMany};
 use crate::index::Index;
 use crate::metadata::normalize;
+use crate::native::Asked;
 use crate::process::{IsolationChoice, Limits};
 use crate::report::{Code, Error, Event, Result};
 use crate::target::{Interpreter, Target};
@@ -46,7 +48,7 @@ pub fn run(arguments: &Build, context: &Context) -> Result<(), Failure> {
     'rows: for source in &sources {
         for target in &targets {
             let row_start = Instant::now();
-            let options = for_package(&options, source, config);
+            let options = for_package(&options, source, config)?;
             let builder = Builder::new(&cache, &index, &options, &context.report, &interrupt);
             let result = builder.build(source, target).and_then(|built| {
                 let path = built.write(&outdir)?;
@@ -173,7 +175,7 @@ fn table(rows: &[Row], elapsed: Duration, context: &Context) {
 }
 
 /// What the package's own table in the configuration adds.
-fn for_package(options: &Options, source: &Source, config: &Config) -> Options {
+fn for_package(options: &Options, source: &Source, config: &Config) -> Result<Options> {
     let name = match source {
         Source::Index { name, .. } => name.clone(),
         // An sdist's file name begins with the project's name (PEP 625).
@@ -186,10 +188,10 @@ fn for_package(options: &Options, source: &Source, config: &Config) -> Options {
 }
 
 /// The same for a normalised name.
-pub fn for_name(options: &Options, name: &str, config: &Config) -> Options {
+pub fn for_name(options: &Options, name: &str, config: &Config) -> Result<Options> {
     let mut options = options.clone();
     let Some((_, package)) = config.packages.iter().find(|(key, _)| normalize(key) == name) else {
-        return options;
+        return Ok(options);
     };
     for (key, values) in &package.config_settings {
         options.config_settings.entry(key.clone()).or_insert_with(|| values.values());
@@ -198,8 +200,10 @@ pub fn for_name(options: &Options, name: &str, config: &Config) -> Options {
         options.env.insert(key.clone(), value.clone());
     }
     options.build_requires.extend(package.build_requires.iter().cloned());
+    options.native.extend(asked(&package.native)?);
+    options.native_only |= package.native.iter().any(|text| text == "none");
     options.allow_pure |= package.allow_pure.unwrap_or(false);
-    options
+    Ok(options)
 }
 
 fn options(arguments: &Build, context: &Context, config: &Config) -> Result<Options> {
@@ -218,6 +222,8 @@ fn options(arguments: &Build, context: &Context, config: &Config) -> Result<Opti
         allow_pure: arguments.allow_pure,
         target_python: arguments.target_python.clone(),
         sysroots: arguments.sysroot.clone(),
+        native: asked(&arguments.native)?,
+        native_only: arguments.native.iter().any(|text| text == "none"),
         no_cache: arguments.no_cache || config.no_cache.unwrap_or(false),
         keep: arguments.keep,
         allow_python_download: arguments.allow_python_download,
@@ -256,14 +262,25 @@ pub fn how_options(how: &How, context: &Context, config: &Config) -> Result<Opti
         allow_pure: false,
         target_python: None,
         sysroots: Vec::new(),
+        native: Vec::new(),
+        native_only: false,
         no_cache: false,
         keep: false,
         zig: how.zig.clone().or_else(|| config.zig.clone()),
         uv: how.uv.clone().or_else(|| config.uv.clone()),
+        archives: Archives::of_machine(&match how.debian_archive.is_empty() {
+            true => config.debian_archives.as_ref().map(OneOrMany::values).unwrap_or_default(),
+            false => how.debian_archive.clone(),
+        })?,
         offline: context.global.offline || config.offline.unwrap_or(false),
         allow_python_download: false,
         source_date_epoch: source_date_epoch()?,
     })
+}
+
+/// Native libraries by name; `none` is none of them.
+fn asked(names: &[String]) -> Result<Vec<Asked>> {
+    names.iter().filter(|text| *text != "none").map(|text| text.parse()).collect()
 }
 
 fn choice<T: FromStr<Err = Error>>(

@@ -133,7 +133,7 @@ impl BuiltWheels for Built<'_> {
         let mut pythons = self.pythons.borrow_mut();
         let (options, interpreter) =
             pythons.entry(python).or_insert_with(|| self.interpreter(python)).as_ref()?;
-        let options = super::build::for_name(options, package, self.config);
+        let options = super::build::for_name(options, package, self.config).ok()?;
         let builder = Builder::new(self.cache, self.index, &options, &self.context.report, self.interrupt);
         let entry = builder.known(sdist, interpreter, target).ok()??;
         Some(BuiltWheel { file: entry.file, sha256: entry.wheel.to_string(), size: entry.size })

@@ -5,6 +5,7 @@
 //! words and the rules that hold for this target, so that a call has nothing left to work out.
 //! All paths are those that the build sees, inside its namespaces.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -107,6 +108,19 @@ pub struct DriverConfig {
     /// The kit's folder of C library stubs, for a compiler that is not the kit's and calls the library
     /// by another name than wheels do: musl, which zig and musl-gcc call `libc.so`.
     pub libc_stubs: Option<PathBuf>,
+    /// What is known of static archives in the sysroots.
+    pub archives: Archives,
+}
+
+/// What is known of static archives, which cannot say themselves what they need.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Archives {
+    /// A name after `-l` → the names that a link needs besides.
+    pub needs: BTreeMap<String, Vec<String>>,
+    /// File names: `libpq.a`.
+    pub files: Vec<String>,
+    /// Names after `-l` of those that need the C++ runtime.
+    pub cxx: Vec<String>,
 }
 
 impl DriverConfig {
@@ -130,6 +144,7 @@ impl DriverConfig {
             debug: false,
             pkg_config: Vec::new(),
             libc_stubs: None,
+            archives: Archives::default(),
         }
     }
 
@@ -184,7 +199,10 @@ impl DriverConfig {
             keep: self.keep.iter().chain(&self.sysroots).map(|folder| text(folder)).collect(),
             probe: table().probe.clone(),
             pkg_config_folders: pkg_config,
-            pkg_config_sysroot: self.sysroots.first().map(|root| text(root)),
+            pkg_config_sysroots: self.sysroots.iter().map(|root| text(root)).collect(),
+            archive_needs: self.archives.needs.clone(),
+            private_archives: self.archives.files.clone(),
+            cxx_archives: self.archives.cxx.clone(),
         };
         let build = Driver { tools: self.toolset(&self.build_compiler, None)?, ..driver.clone() };
         Ok((driver, build))
@@ -295,7 +313,13 @@ pub struct Driver {
     pub hide: Vec<String>,
     pub keep: Vec<String>,
     pub pkg_config_folders: Vec<String>,
-    pub pkg_config_sysroot: Option<String>,
+    pub pkg_config_sysroots: Vec<String>,
+    /// What a link names → the libraries that its static archive needs besides.
+    pub archive_needs: BTreeMap<String, Vec<String>>,
+    /// File names of archives whose symbols no result may export.
+    pub private_archives: Vec<String>,
+    /// Names of libraries whose archives need the C++ runtime.
+    pub cxx_archives: Vec<String>,
     pub probe: ProbeMarks,
     pub tools: Toolset,
 }

@@ -30,8 +30,9 @@ pub fn install(bin: &Path, program: &Path, config: &DriverConfig) -> Result<()> 
     std::fs::write(&file, include_bytes!("../../../toolchains/kit/private.map"))
         .map_err(|error| Error::io("write", &file, &error))?;
     let mut names: Vec<String> = Vec::new();
-    for (name, tool) in Tool::NAMES {
-        names.push((*name).to_owned());
+    let configs = super::pkg_config::PROGRAMS.iter().map(|(name, _)| (*name, Tool::LibraryConfig));
+    for (name, tool) in Tool::NAMES.iter().copied().chain(configs) {
+        names.push(name.to_owned());
         if !tool.is_for_build_machine() {
             names.push(format!("{triple}-{name}"));
         }

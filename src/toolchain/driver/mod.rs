@@ -39,7 +39,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 pub use calls::{Call, Kind, read_log};
-pub use config::{Compiler, Driver, DriverConfig, SystemCompiler, Toolset};
+pub use config::{Archives, Compiler, Driver, DriverConfig, SystemCompiler, Toolset};
 pub use install::install;
 pub use probe::Probe;
 pub use rules::{Dialect, missing_library_reason};
@@ -73,6 +73,8 @@ pub enum Tool {
     Strip,
     Objcopy,
     PkgConfig,
+    /// `pg_config`, `xml2-config` and the like.
+    LibraryConfig,
     BuildCc,
     BuildCxx,
     BuildAr,
@@ -114,11 +116,20 @@ pub fn needs_cxx_runtime(calls: &[Call]) -> bool {
     calls.iter().any(|call| call.stderr.iter().any(|line| line.contains(translate::NO_CXX_RUNTIME)))
 }
 
+/// The names of configuration programs that every build's `bin/` has.
+pub fn config_programs() -> impl Iterator<Item = &'static str> {
+    pkg_config::PROGRAMS.iter().map(|(name, _)| *name)
+}
+
 /// The tool that the program was called as, if any: by file name, a triple in front allowed
 /// (`aarch64-linux-gnu-gcc`). Costs nothing: to be asked before anything else of a start.
 pub fn called_as(argv0: &OsStr) -> Option<Tool> {
     let name = Path::new(argv0).file_name()?.to_str()?;
-    let find = |name: &str| Tool::NAMES.iter().find(|(known, _)| *known == name).map(|(_, tool)| *tool);
+    let is_config = |name: &str| pkg_config::PROGRAMS.iter().any(|(known, _)| *known == name);
+    let find = |name: &str| {
+        let tool = Tool::NAMES.iter().find(|(known, _)| *known == name).map(|(_, tool)| *tool);
+        tool.or_else(|| is_config(name).then_some(Tool::LibraryConfig))
+    };
     find(name).or_else(|| {
         let after_triple = name.match_indices('-').map(|(at, _)| name.split_at(at));
         after_triple.filter(|(triple, _)| triple.contains("-linux")).find_map(|(_, rest)| find(&rest[1..]))
@@ -137,6 +148,8 @@ mod tests {
         assert_eq!(of("bin/aarch64-linux-gnu-gcc"), Some(Tool::Cc));
         assert_eq!(of("armv7-linux-gnueabihf-pkg-config"), Some(Tool::PkgConfig));
         assert_eq!(of("x86_64-linux-musl-ld.lld"), Some(Tool::Lld));
+        assert_eq!(of("/build/bin/pg_config"), Some(Tool::LibraryConfig));
+        assert_eq!(of("x86_64-linux-gnu-xml2-config"), Some(Tool::LibraryConfig));
         for other in ["wheelbuild", "my-cc", "ccx", "", "/"] {
             assert_eq!(of(other), None, "{other}");
         }

@@ -38,7 +38,7 @@ fn expand_into(words: Vec<String>, depth: usize, out: &mut Vec<String>) -> Resul
 }
 
 /// Splits as GNU's response files are: blanks separate, quotes of both kinds and backslashes keep them.
-fn split(text: &str) -> Vec<String> {
+pub fn split(text: &str) -> Vec<String> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;
     let mut quote = None;

@@ -11,7 +11,7 @@ use super::command::{self, Arg};
 use super::config::{Driver, Toolset};
 use super::folders::Folders;
 use super::invocation::Invocation;
-use super::pkg_config::{self, Plan};
+use super::pkg_config;
 use super::probe::{Probe, Surroundings};
 use super::rules::Dialect;
 use super::translate::Translator;
@@ -138,6 +138,7 @@ impl Session {
             Tool::Strip => self.own(strip::strip),
             Tool::Objcopy => self.own(strip::objcopy),
             Tool::PkgConfig => self.pkg_config(),
+            Tool::LibraryConfig => self.library_config(),
         }
     }
 
@@ -227,23 +228,27 @@ impl Session {
     }
 
     fn pkg_config(&self) -> Result<End> {
+        let path = std::env::var("PKG_CONFIG_PATH").ok();
+        self.answered(pkg_config::answer(&self.driver, &self.cwd, path.as_deref(), &self.argv))
+    }
+
+    /// The configuration program of one library.
+    fn library_config(&self) -> Result<End> {
+        let name = self.name.rsplit('/').next().unwrap_or(&self.name);
+        let programs = pkg_config::PROGRAMS.iter().map(|(program, _)| *program);
+        // A triple may stand in front.
+        let name = programs.filter(|program| name.ends_with(program)).max_by_key(|program| program.len());
+        self.answered(pkg_config::program(&self.driver, name.unwrap_or_default(), &self.argv))
+    }
+
+    fn answered(&self, answer: pkg_config::Answer) -> Result<End> {
+        // A closed pipe means that nobody wants the answer.
+        let _ = std::io::stdout().write_all(answer.stdout.as_bytes());
+        let _ = std::io::stderr().write_all(answer.stderr.as_bytes());
         let mut call = self.new_call();
-        let installed = child::find("pkg-config", &self.bin).or_else(|_| child::find("pkgconf", &self.bin));
-        match pkg_config::plan(&self.driver, &self.cwd, &self.argv, installed.is_ok()) {
-            Plan::Run(env) => {
-                call.ran = vec![installed?.display().to_string()];
-                call.ran.extend_from_slice(&self.argv);
-                let outcome = self.run_tool(&call.ran, &env, false)?;
-                self.ended(&mut call, outcome)
-            }
-            Plan::Answer { stdout, stderr, code } => {
-                let _ = std::io::stdout().write_all(stdout.as_bytes());
-                let _ = std::io::stderr().write_all(stderr.as_bytes());
-                call.code = code;
-                call.stderr = child::lines(stderr.as_bytes());
-                self.log(&call).map(|()| End { code, signal: None })
-            }
-        }
+        call.code = answer.code;
+        call.stderr = child::lines(answer.stderr.as_bytes());
+        self.log(&call).map(|()| End { code: answer.code, signal: None })
     }
 
     /// A tool that is part of this program.

@@ -131,6 +131,9 @@ impl Translator<'_> {
         if language != called_as {
             keep_c_as_c(&mut args, invocation);
         }
+        if self.cross && (invocation.kind == Kind::Link) && !invocation.relocatable {
+            self.add_archives(&mut args);
+        }
         let scratch = if set.dialect == Dialect::Zig { zig_output(&mut args, invocation)? } else { None };
         let given: Vec<String> = args.iter().map(Arg::canonical).collect();
         if let Some(words) = self.direct(&args, &given, invocation, language)? {
@@ -220,7 +223,27 @@ impl Translator<'_> {
         let asked =
             args.iter().filter_map(|arg| arg.value_of("-l")).any(|name| name == "stdc++" || name == "c++");
         let needs = || invocation.objects.iter().any(|path| cxx_objects::needs_runtime(&self.cwd.join(path)));
-        if asked || needs() { Language::Cxx } else { called_as }
+        let archives = || named_libraries(args).any(|name| self.driver.cxx_archives.contains(&name));
+        if asked || needs() || archives() { Language::Cxx } else { called_as }
+    }
+
+    /// What the static archives among `args` need besides: packages name a library as if it were a
+    /// shared one. Nothing that comes out of an archive is exported.
+    fn add_archives(&self, args: &mut Vec<Arg>) {
+        let mut more: Vec<String> = Vec::new();
+        for name in named_libraries(args) {
+            for need in self.driver.archive_needs.get(&name).into_iter().flatten() {
+                if !more.contains(need) {
+                    more.push(need.clone());
+                }
+            }
+        }
+        args.extend(more.into_iter().map(|name| Arg::Pair("-l".to_owned(), name, Joint::Joined)));
+        // `zig cc` does not know the option.
+        if !self.driver.private_archives.is_empty() && self.toolset.dialect != Dialect::Zig {
+            let list = self.driver.private_archives.join(":");
+            args.push(Arg::Linker(LinkerArg::from_canonical(&format!("--exclude-libs {list}"))));
+        }
     }
 
     /// True for `--target=…` and the like, which only the driver decides.
@@ -244,6 +267,23 @@ impl Translator<'_> {
             format!("the package compiles for `{triple}`, the target is `{}`", self.toolset.name),
         ))
     }
+}
+
+/// The libraries that a link names: after `-l`, or as the file of an archive.
+fn named_libraries(args: &[Arg]) -> impl Iterator<Item = String> + '_ {
+    args.iter().filter_map(|arg| match arg {
+        Arg::Input(path) => {
+            let file = path.rsplit('/').next().unwrap_or(path);
+            file.strip_prefix("lib")?.strip_suffix(".a").map(str::to_owned)
+        }
+        _ => {
+            let name = arg.value_of("-l")?;
+            Some(match name.strip_prefix(":lib").and_then(|file| file.strip_suffix(".a")) {
+                Some(plain) => plain.to_owned(),
+                None => name.to_owned(),
+            })
+        }
+    })
 }
 
 fn refusal(level: Level, spelt: &str, reason: &str) -> Error {

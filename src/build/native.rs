@@ -1,0 +1,195 @@
+//! The native libraries of one build: asked for, recorded by an earlier build, or missed by the hooks.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::compilers::Compilers;
+use super::layout::Layout;
+use super::{Builder, Job};
+use crate::cache::Digest;
+use crate::native::{self, Chosen, Library as Row, Piece, Way};
+use crate::report::{Error, Result};
+use crate::sdist::SourceTree;
+use crate::toolchain::driver::Call;
+use crate::wheel::Library;
+
+/// What a build provides.
+pub(super) struct Native {
+    /// Names of the catalogue, without what they need.
+    names: Vec<String>,
+    /// What was provided, for the record.
+    libraries: Vec<Library>,
+    /// Some of `names` were missed by the hooks of this build.
+    learnt: bool,
+}
+
+/// Where a run of the hooks looked.
+pub(super) struct Looked<'a> {
+    pub calls: &'a [Call],
+    pub log: PathBuf,
+}
+
+impl Builder<'_> {
+    /// What is known to be needed before the hooks run.
+    pub(super) fn native(&self, job: &Job<'_>, tree: &SourceTree) -> Result<Native> {
+        let mut native = Native { names: Vec::new(), libraries: Vec::new(), learnt: false };
+        for asked in &self.options.native {
+            native.add(&asked.name);
+        }
+        if self.options.native_only {
+            return Ok(native);
+        }
+        let stated = native::of_external(tree.external.iter().map(String::as_str));
+        let noted = fs::read_to_string(self.native_note(job)?).unwrap_or_default();
+        let recorded = noted.lines().filter_map(Row::find);
+        for library in stated.into_iter().chain(recorded).filter(|library| self.is_to_be_had(job, library)) {
+            native.add(&library.name);
+        }
+        Ok(native)
+    }
+
+    fn is_to_be_had(&self, job: &Job<'_>, library: &'static Row) -> bool {
+        native::closure([library.name.as_str()]).into_iter().all(|row| self.choose(job, row).is_ok())
+    }
+
+    fn choose(&self, job: &Job<'_>, library: &'static Row) -> Result<Chosen> {
+        let asked = self.options.native.iter().find(|asked| asked.name == library.name);
+        native::choose(library, job.target, asked.and_then(|asked| asked.way))
+    }
+
+    /// Where the names are kept that the hooks of an sdist missed.
+    fn native_note(&self, job: &Job<'_>) -> Result<PathBuf> {
+        Ok(self.cache.folder("locks")?.join(format!("{}-native.txt", job.sdist.sha256())))
+    }
+
+    /// The tree of a library, and what it is for the record; `needs` are the pieces of what it needs.
+    fn piece(&self, job: &Job<'_>, chosen: &Chosen, needs: &[Piece]) -> Result<(Piece, Library)> {
+        let digests: Vec<String> = chosen.pins.iter().map(|pin| pin.sha256.to_string()).collect();
+        let piece = match chosen.way {
+            Way::Static => {
+                let tree = self.report.phase(&chosen.library.name, "fetch", || self.packages().tree(&chosen.pins))?;
+                Piece { tree, key: digests.join(" "), built: false }
+            }
+            Way::Source => self.build_library(job, chosen, needs)?,
+        };
+        let first = chosen.pins.iter().find(|pin| !pin.file_name().contains(".debian.tar."));
+        let pin = first.ok_or_else(|| Error::bug(format!("`{}` has no pins", chosen.library.name)))?;
+        let sha256 = match digests.as_slice() {
+            [only] => only.clone(),
+            // Sources and patches, or several packages.
+            all => Digest::of(all.join("\n")).to_string(),
+        };
+        let library = Library {
+            name: chosen.library.name.clone(),
+            version: pin.version.clone(),
+            licence: chosen.library.licence.clone(),
+            sha256,
+        };
+        Ok((piece, library))
+    }
+
+    /// The folder of `libraries`, which come in the order of [`native::closure`], and their records.
+    fn sysroot_of(&self, job: &Job<'_>, libraries: &[&'static Row]) -> Result<(PathBuf, Vec<Library>)> {
+        let mut made: Vec<(&'static Row, Piece)> = Vec::new();
+        let mut records = Vec::new();
+        for library in libraries.iter().rev() {
+            self.interrupt.check()?;
+            let chosen = self.choose(job, library)?;
+            let needed = native::closure([library.name.as_str()]);
+            let is_needed = |row: &Row| row.name != library.name && needed.iter().any(|other| other.name == row.name);
+            let needs: Vec<Piece> =
+                made.iter().filter(|(row, _)| is_needed(row)).map(|(_, piece)| piece.clone()).collect();
+            let (piece, record) = self.piece(job, &chosen, &needs)?;
+            made.push((library, piece));
+            records.push(record);
+        }
+        let pieces: Vec<Piece> = made.into_iter().map(|(_, piece)| piece).collect();
+        let root = native::assemble(self.cache, self.report, &pieces, &job.target.multiarch())?;
+        Ok((root, records))
+    }
+}
+
+impl Native {
+    fn add(&mut self, name: &str) -> bool {
+        let known = native::closure(self.names.iter().map(String::as_str));
+        let new = !known.iter().any(|library| library.name == name);
+        if new {
+            self.names.push(name.to_owned());
+        }
+        new
+    }
+
+    /// Adds the libraries that a run looked for in vain and that can be had; false when there are none.
+    /// See [`native::wanted`] for `asked_by_name`.
+    pub fn add_missed(
+        &mut self,
+        builder: &Builder<'_>,
+        job: &Job<'_>,
+        looked: &Looked<'_>,
+        asked_by_name: bool,
+    ) -> Result<bool> {
+        if builder.options.native_only {
+            return Ok(false);
+        }
+        let log = fs::read(&looked.log).unwrap_or_default();
+        let wanted = native::wanted(looked.calls, &String::from_utf8_lossy(&log), asked_by_name);
+        let mut added = Vec::new();
+        for library in wanted.into_iter().filter(|library| builder.is_to_be_had(job, library)) {
+            if self.add(&library.name) {
+                added.push(library.name.as_str());
+            }
+        }
+        if added.is_empty() {
+            return Ok(false);
+        }
+        self.learnt = true;
+        builder.report.info(format!("{}: providing {}", job.subject, added.join(", ")));
+        Ok(true)
+    }
+
+    /// Makes the folder of everything that is needed and shows it to the compilers.
+    pub fn provide(
+        &mut self,
+        builder: &Builder<'_>,
+        job: &Job<'_>,
+        layout: &Layout,
+        compilers: &mut Compilers,
+    ) -> Result<()> {
+        if self.names.is_empty() {
+            return Ok(());
+        }
+        let all = native::closure(self.names.iter().map(String::as_str));
+        let (root, records) = builder.sysroot_of(job, &all)?;
+        self.libraries = records;
+        compilers.provide(layout, layout.existing(&root, "native"), native::driver_archives(&all))
+    }
+
+    /// What was provided, for key and record.
+    pub fn libraries(&self) -> &[Library] {
+        &self.libraries
+    }
+
+    /// Notes what the hooks missed, so that the next build of the sdist starts with it.
+    pub fn remember(&self, builder: &Builder<'_>, job: &Job<'_>) -> Result<()> {
+        if !self.learnt {
+            return Ok(());
+        }
+        let note = builder.native_note(job)?;
+        let mut text = self.names.join("\n");
+        text.push('\n');
+        let folder = builder.cache.scratch("note-")?;
+        let temporary = folder.path().join("note");
+        fs::write(&temporary, text).map_err(|error| Error::io("write", &temporary, &error))?;
+        fs::rename(&temporary, &note).map_err(|error| Error::io("write", &note, &error))
+    }
+}
+
+impl Builder<'_> {
+    /// The folder of what a library needs, for the build of it.
+    pub(super) fn sysroot_of_needs(&self, job: &Job<'_>, needs: &[Piece]) -> Result<Option<PathBuf>> {
+        if needs.is_empty() {
+            return Ok(None);
+        }
+        native::assemble(self.cache, self.report, needs, &job.target.multiarch()).map(Some)
+    }
+}
