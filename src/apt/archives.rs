@@ -91,7 +91,10 @@ mod tests {
         )
         .unwrap();
         let places: Vec<String> = archives.places().iter().map(Place::describe).collect();
-        assert_eq!(places, ["/srv/debs", "https://mirror.test/debian/", "http://a.test/debian/", "/srv/debian"]);
+        assert_eq!(
+            places,
+            ["/srv/debs", "https://mirror.test/debian/", "http://a.test/debian/", "/srv/debian"]
+        );
         assert_eq!(Archives::new(&text(&["nothing"]), &[]).unwrap_err().code(), Code::Config);
     }
 }

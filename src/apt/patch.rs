@@ -14,7 +14,9 @@ pub fn apply(root: &Path, name: &str, text: &[u8]) -> Result<()> {
     let lines: Vec<&[u8]> = text.split_inclusive(|byte| *byte == b'\n').collect();
     let mut at = 0;
     while at < lines.len() {
-        if !(lines[at].starts_with(b"--- ") && lines.get(at + 1).is_some_and(|line| line.starts_with(b"+++ "))) {
+        if !(lines[at].starts_with(b"--- ")
+            && lines.get(at + 1).is_some_and(|line| line.starts_with(b"+++ ")))
+        {
             at += 1;
             continue;
         }
@@ -26,8 +28,10 @@ pub fn apply(root: &Path, name: &str, text: &[u8]) -> Result<()> {
             at = next;
         }
         let refused = |cause: &str| {
-            let file = new.as_ref().or(old.as_ref()).map(|path| path.display().to_string()).unwrap_or_default();
-            Error::new(Code::BrokenArchive, format!("the patch `{name}` does not apply to `{file}`")).cause(cause.to_owned())
+            let file =
+                new.as_ref().or(old.as_ref()).map(|path| path.display().to_string()).unwrap_or_default();
+            Error::new(Code::BrokenArchive, format!("the patch `{name}` does not apply to `{file}`"))
+                .cause(cause.to_owned())
         };
         let old_file = old.as_ref().filter(|path| root.join(path).is_file());
         let Some(target) = old_file.or(new.as_ref()).or(old.as_ref()) else {
@@ -35,9 +39,10 @@ pub fn apply(root: &Path, name: &str, text: &[u8]) -> Result<()> {
         };
         let file = root.join(target);
         let leads_out = fs::symlink_metadata(&file).is_ok_and(|facts| !facts.is_file())
-            || file.parent().and_then(|folder| fs::canonicalize(folder).ok()).is_some_and(|folder| {
-                !fs::canonicalize(root).is_ok_and(|root| folder.starts_with(root))
-            });
+            || file
+                .parent()
+                .and_then(|folder| fs::canonicalize(folder).ok())
+                .is_some_and(|folder| !fs::canonicalize(root).is_ok_and(|root| folder.starts_with(root)));
         if leads_out {
             return Err(refused("it leads out of the tree"));
         }
@@ -92,7 +97,11 @@ impl<'a> Hunk<'a> {
             Some((start.parse().ok()?, count.trim().parse().ok()?))
         };
         let ((start, old_count), (_, new_count)) = (numbers(old_range)?, numbers(new_range)?);
-        let mut hunk = Self { start: start.saturating_sub(usize::from(old_count > 0)), old: Vec::new(), new: Vec::new() };
+        let mut hunk = Self {
+            start: start.saturating_sub(usize::from(old_count > 0)),
+            old: Vec::new(),
+            new: Vec::new(),
+        };
         at += 1;
         while hunk.old.len() < old_count || hunk.new.len() < new_count {
             let line = *lines.get(at)?;
@@ -142,7 +151,9 @@ fn patched(before: &[u8], hunks: &[Hunk<'_>]) -> Option<Vec<u8>> {
     let mut out: Vec<u8> = Vec::new();
     let (mut done, mut moved) = (0_usize, 0_isize);
     for hunk in hunks {
-        let fits = |at: usize| at >= done && lines.get(at..at + hunk.old.len()).is_some_and(|there| there == hunk.old);
+        let fits = |at: usize| {
+            at >= done && lines.get(at..at + hunk.old.len()).is_some_and(|there| there == hunk.old)
+        };
         let wanted = hunk.start.saturating_add_signed(moved);
         let farthest = lines.len() + 1;
         let at = (0..=farthest)

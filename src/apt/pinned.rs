@@ -51,7 +51,8 @@ impl Pinned {
 pub fn read_table(text: &str) -> Result<Vec<Pinned>> {
     let rows = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     rows.map(|line| {
-        row(line).ok_or_else(|| Error::new(Code::Config, "a table of pinned packages is malformed").line(line))
+        row(line)
+            .ok_or_else(|| Error::new(Code::Config, "a table of pinned packages is malformed").line(line))
     })
     .collect()
 }

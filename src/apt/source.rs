@@ -32,7 +32,8 @@ impl Packages<'_> {
             let patches = folder.join("debian/patches");
             let series = fs::read_to_string(patches.join("series")).unwrap_or_default();
             for line in series.lines() {
-                let Some(name) = line.split('#').next().and_then(|line| line.split_whitespace().next()) else {
+                let Some(name) = line.split('#').next().and_then(|line| line.split_whitespace().next())
+                else {
                     continue;
                 };
                 let path = patches.join(name);

@@ -98,13 +98,22 @@ mod tests {
              deb-src\thttp://two/debian bookworm main\ndebris http://none/ a b\n",
         )
         .unwrap();
-        write("b.sources", "Types: deb\n# URIs: http://off/\nURIs: http://three/debian\n http://four/debian\nSuites: x\n\n\
-                            Types: deb\nEnabled: no\nURIs: http://off/\n\nuris: http://one/debian\n");
+        write(
+            "b.sources",
+            "Types: deb\n# URIs: http://off/\nURIs: http://three/debian\n http://four/debian\nSuites: x\n\n\
+                            Types: deb\nEnabled: no\nURIs: http://off/\n\nuris: http://one/debian\n",
+        );
         write("a.list", "deb http://five/debian sid main\n");
         write("c.sources.save", "URIs: http://off/\n");
         assert_eq!(
             of_machine(etc.path()),
-            ["http://one/debian", "http://two/debian", "http://five/debian", "http://three/debian", "http://four/debian"]
+            [
+                "http://one/debian",
+                "http://two/debian",
+                "http://five/debian",
+                "http://three/debian",
+                "http://four/debian"
+            ]
         );
         assert!(of_machine(&etc.path().join("none")).is_empty());
     }

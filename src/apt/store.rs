@@ -154,9 +154,9 @@ mod tests {
             "/debian/pool/main/libx/libx++-dev_1.0~1_arm64.deb" => Response::new(200, "content"),
             _ => Response::new(404, ""),
         });
-        let archives =
-            Archives::new(&[other.url("/debian"), right.url("/debian/")], &[]).unwrap();
-        let packages = Packages { cache: &cache, index: &index, archives: &archives, report: &Report::silent() };
+        let archives = Archives::new(&[other.url("/debian"), right.url("/debian/")], &[]).unwrap();
+        let packages =
+            Packages { cache: &cache, index: &index, archives: &archives, report: &Report::silent() };
         let path = packages.file(&pin(b"content")).unwrap();
         assert_eq!(std::fs::read(path).unwrap(), b"content");
 
@@ -175,7 +175,8 @@ mod tests {
         std::fs::create_dir(&heap).unwrap();
         let archives =
             Archives::new(&[heap.display().to_string(), "https://none.test/debian".to_owned()], &[]).unwrap();
-        let packages = Packages { cache: &cache, index: &index, archives: &archives, report: &Report::silent() };
+        let packages =
+            Packages { cache: &cache, index: &index, archives: &archives, report: &Report::silent() };
         let pin = pin(b"content");
         std::fs::write(heap.join(pin.file_name()), "damaged").unwrap();
         assert_eq!(packages.file(&pin).unwrap_err().code(), Code::Offline);

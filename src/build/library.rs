@@ -43,7 +43,8 @@ impl Builder<'_> {
         let Some(source) = &chosen.library.source else {
             return Err(Error::bug(format!("`{}` has no recipe", chosen.library.name)));
         };
-        let mut key = vec![WAY.to_owned(), job.target.to_string(), source.script.clone(), source.requires.join(" ")];
+        let mut key =
+            vec![WAY.to_owned(), job.target.to_string(), source.script.clone(), source.requires.join(" ")];
         key.push(self.options.compiler.name().to_owned());
         key.push(crate::toolchain::kit::key(&self.zig()?).to_string());
         key.extend(chosen.pins.iter().map(|pin| pin.sha256.to_string()));
@@ -116,7 +117,15 @@ impl Builder<'_> {
             jobs: self.options.jobs,
             source_date_epoch: self.options.source_date_epoch,
         };
-        backend::write_support(&layout.support.host, &paths, &subject, &[], &ConfigSettings::new(), None, false)?;
+        backend::write_support(
+            &layout.support.host,
+            &paths,
+            &subject,
+            &[],
+            &ConfigSettings::new(),
+            None,
+            false,
+        )?;
         let script = layout.support.host.join("recipe.sh");
         fs::write(&script, &source.script).map_err(|error| Error::io("write", &script, &error))?;
         let mut variables = backend::hook_environment(&paths, &subject);
@@ -132,7 +141,11 @@ impl Builder<'_> {
         sandbox.mounts.extend(layout.mounts());
         let command = Command {
             program: PathBuf::from("/bin/sh"),
-            args: ["-e", "-x"].map(OsString::from).into_iter().chain([paths.support.join("recipe.sh").into()]).collect(),
+            args: ["-e", "-x"]
+                .map(OsString::from)
+                .into_iter()
+                .chain([paths.support.join("recipe.sh").into()])
+                .collect(),
             env: variables,
             cwd: paths.source.clone(),
             log: layout.hook_log(),
@@ -148,14 +161,18 @@ impl Builder<'_> {
         let headline = format!("{what} for {} failed", job.target);
         let calls = driver::read_log(&layout.log.host)?;
         let error = match diagnosis::causes(&calls, &log, crate::elf::glibc_since).into_iter().next() {
-            Some(cause) => cause.lines().iter().fold(
-                Error::new(Code::LibraryBuild, headline).cause(cause.headline()),
-                |error, line| error.line(line.as_str()),
-            ),
+            Some(cause) => cause
+                .lines()
+                .iter()
+                .fold(Error::new(Code::LibraryBuild, headline).cause(cause.headline()), |error, line| {
+                    error.line(line.as_str())
+                }),
             None => {
                 let lines: Vec<&str> = log.lines().filter(|line| !line.trim().is_empty()).collect();
                 let tail = lines.len().saturating_sub(LAST_LINES);
-                lines[tail..].iter().fold(Error::new(Code::LibraryBuild, headline), |error, line| error.line(*line))
+                lines[tail..]
+                    .iter()
+                    .fold(Error::new(Code::LibraryBuild, headline), |error, line| error.line(*line))
             }
         };
         Err(error.hint("give the target's own copy with `--sysroot DIR`").log(layout.hook_log()))

@@ -67,7 +67,9 @@ impl Builder<'_> {
         let digests: Vec<String> = chosen.pins.iter().map(|pin| pin.sha256.to_string()).collect();
         let piece = match chosen.way {
             Way::Static => {
-                let tree = self.report.phase(&chosen.library.name, "fetch", || self.packages().tree(&chosen.pins))?;
+                let tree = self
+                    .report
+                    .phase(&chosen.library.name, "fetch", || self.packages().tree(&chosen.pins))?;
                 Piece { tree, key: digests.join(" "), built: false }
             }
             Way::Source => self.build_library(job, chosen, needs)?,
@@ -96,7 +98,8 @@ impl Builder<'_> {
             self.interrupt.check()?;
             let chosen = self.choose(job, library)?;
             let needed = native::closure([library.name.as_str()]);
-            let is_needed = |row: &Row| row.name != library.name && needed.iter().any(|other| other.name == row.name);
+            let is_needed =
+                |row: &Row| row.name != library.name && needed.iter().any(|other| other.name == row.name);
             let needs: Vec<Piece> =
                 made.iter().filter(|(row, _)| is_needed(row)).map(|(_, piece)| piece.clone()).collect();
             let (piece, record) = self.piece(job, &chosen, &needs)?;

@@ -105,8 +105,23 @@ impl Config {
     pub(super) fn or(mut self, other: Self) -> Self {
         macro_rules! fill { ($($field:ident),*) => { $(self.$field = self.$field.or(other.$field);)* } }
         fill!(
-            target, python, outdir, cache_dir, isolation, cc, build_lock, jobs, memory, processes, disk,
-            timeout, zig, uv, debian_archives, offline, no_cache
+            target,
+            python,
+            outdir,
+            cache_dir,
+            isolation,
+            cc,
+            build_lock,
+            jobs,
+            memory,
+            processes,
+            disk,
+            timeout,
+            zig,
+            uv,
+            debian_archives,
+            offline,
+            no_cache
         );
         for (name, package) in other.packages {
             self.packages.entry(name).or_insert(package);

@@ -100,8 +100,7 @@ impl Client {
             return local_page(url);
         }
         self.retrying(&shown(url), || {
-            let answer =
-                self.get(url, &[("accept", ACCEPT), ("accept-encoding", "gzip")], Trust::Server)?;
+            let answer = self.get(url, &[("accept", ACCEPT), ("accept-encoding", "gzip")], Trust::Server)?;
             match answer.status {
                 200 => read_page(answer).map(Some),
                 404 | 410 => Ok(None),

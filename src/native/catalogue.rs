@@ -114,7 +114,8 @@ impl Library {
     pub fn named(name: &str) -> Result<&'static Library> {
         Self::find(name).ok_or_else(|| {
             let names = Self::all().iter().flat_map(|library| library.names());
-            let near = names.min_by_key(|known| strsim::damerau_levenshtein(known, &name.to_ascii_lowercase()));
+            let near =
+                names.min_by_key(|known| strsim::damerau_levenshtein(known, &name.to_ascii_lowercase()));
             let error = Error::new(Code::Usage, format!("no native library is called `{name}`"));
             error
                 .hint(format!("did you mean `{}`?", near.unwrap_or_default()))
@@ -214,28 +215,36 @@ mod tests {
             assert!(library.names().all(|name| seen.insert(name.to_owned())), "{name} stands twice");
             assert!(!library.licence.is_empty() && !library.links.is_empty(), "{name}");
             assert!(library.archives.is_some() || library.source.is_some(), "{name} can be had in no way");
-            assert!(library.needs.iter().all(|need| Library::find(need).is_some_and(|other| other.name == *need)), "{name}");
+            assert!(
+                library.needs.iter().all(|need| Library::find(need).is_some_and(|other| other.name == *need)),
+                "{name}"
+            );
             for package in library.archives.iter().flat_map(|row| &row.packages) {
                 for architecture in ["amd64", "arm64", "armhf", "i386", "ppc64el", "s390x"] {
                     assert_eq!(pinned(package, architecture).len(), 1, "{package} {architecture}");
                 }
             }
             if let Some(source) = &library.source {
-                let files: Vec<&str> = pinned(&source.package, "source").iter().map(|pin| pin.file_name()).collect();
+                let files: Vec<&str> =
+                    pinned(&source.package, "source").iter().map(|pin| pin.file_name()).collect();
                 assert!(files.iter().any(|file| file.contains(".orig.tar.")), "{name}: {files:?}");
                 assert!(!source.script.trim().is_empty());
             }
         }
-        let programs: HashSet<&str> =
-            crate::toolchain::driver::config_programs().collect();
+        let programs: HashSet<&str> = crate::toolchain::driver::config_programs().collect();
         for library in Library::all() {
-            assert!(library.programs.iter().all(|program| programs.contains(program.as_str())), "{}", library.name);
+            assert!(
+                library.programs.iter().all(|program| programs.contains(program.as_str())),
+                "{}",
+                library.name
+            );
         }
     }
 
     #[test]
     fn questions_find_their_library() {
-        let name = |library: Option<&Library>| library.map(|library| library.name.clone()).unwrap_or_default();
+        let name =
+            |library: Option<&Library>| library.map(|library| library.name.clone()).unwrap_or_default();
         assert_eq!(name(Library::of_header("ffi.h")), "libffi");
         assert_eq!(name(Library::of_header("openssl/x509v3.h")), "openssl");
         assert_eq!(name(Library::of_header("libxml/HTMLparser.h")), "libxml2");

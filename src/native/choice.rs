@@ -86,8 +86,10 @@ pub fn choose(library: &'static Library, target: &Target, asked: Option<Way>) ->
         (asked, archives, _) => {
             let name = &library.name;
             let how = asked.map(|way| format!(" as `{}`", way.name())).unwrap_or_default();
-            let error =
-                Error::new(Code::NativeLibrary, format!("the library {name} is not to be had{how} for {target}"));
+            let error = Error::new(
+                Code::NativeLibrary,
+                format!("the library {name} is not to be had{how} for {target}"),
+            );
             let error = match archives {
                 Some(_) => error.hint(format!("use the distribution's archive: `--native {name}=static`")),
                 None => error,

@@ -39,7 +39,10 @@ pub fn wanted(calls: &[Call], log: &str, asked_by_name: bool) -> Vec<&'static Li
         match called_as(call.tool.as_ref()) {
             // Every module of the call: the answer is the first one that is missing.
             Some(Tool::PkgConfig) => {
-                call.argv.iter().flat_map(|arg| arg.split([' ', ',', '<', '>', '='])).for_each(|word| add(Library::of_module(word)));
+                call.argv
+                    .iter()
+                    .flat_map(|arg| arg.split([' ', ',', '<', '>', '=']))
+                    .for_each(|word| add(Library::of_module(word)));
             }
             Some(Tool::LibraryConfig) => add(Library::of_program(&call.tool)),
             _ => {}
@@ -66,7 +69,13 @@ mod tests {
 
     #[test]
     fn external_tables() {
-        let identifiers = ["dep:generic/libxml2", "pkg:generic/zlib@1.2", "dep:virtual/compiler/c", "dep:generic/none", "zlib"];
+        let identifiers = [
+            "dep:generic/libxml2",
+            "pkg:generic/zlib@1.2",
+            "dep:virtual/compiler/c",
+            "dep:generic/none",
+            "zlib",
+        ];
         assert_eq!(names(of_external(identifiers)), ["libxml2", "zlib"]);
     }
 

@@ -136,7 +136,13 @@ mod tests {
         files.sort();
         assert_eq!(
             files,
-            ["usr/include/a.h", "usr/include/a/conf.h", "usr/include/b.h", "usr/lib/liba.a", "usr/lib/pkgconfig/a.pc"]
+            [
+                "usr/include/a.h",
+                "usr/include/a/conf.h",
+                "usr/include/b.h",
+                "usr/lib/liba.a",
+                "usr/lib/pkgconfig/a.pc"
+            ]
         );
         assert_eq!(fs::read_to_string(root.join("usr/lib/aarch64-linux-gnu/liba.a")).unwrap(), "pic");
     }

@@ -38,7 +38,8 @@ impl Module {
         }
         for line in joined(text) {
             let line = line.split('#').next().unwrap_or_default().trim();
-            let end = line.find(|c: char| !(c.is_ascii_alphanumeric() || "_.-".contains(c))).unwrap_or(line.len());
+            let end =
+                line.find(|c: char| !(c.is_ascii_alphanumeric() || "_.-".contains(c))).unwrap_or(line.len());
             let (key, rest) = line.split_at(end);
             let rest = rest.trim_start();
             if let Some(value) = rest.strip_prefix('=').filter(|_| !key.is_empty()) {
@@ -80,7 +81,8 @@ impl Module {
                 "-I" | "-L" | "-l" => format!("{word}{}", words.next().unwrap_or_default()),
                 _ => word,
             };
-            let folder = ["-I", "-L", "-isystem", "-idirafter"].iter().find(|option| word.starts_with(**option));
+            let folder =
+                ["-I", "-L", "-isystem", "-idirafter"].iter().find(|option| word.starts_with(**option));
             out.push(match folder {
                 Some(option) => format!("{option}{}", self.below(&word[option.len()..])),
                 None if word.starts_with('/') => self.below(&word),
@@ -93,7 +95,9 @@ impl Module {
     /// An absolute path of the target as a path below the sysroot, once.
     fn below(&self, path: &str) -> String {
         match &self.sysroot {
-            Some(root) if path.starts_with('/') && !Path::new(path).starts_with(root) => format!("{root}{path}"),
+            Some(root) if path.starts_with('/') && !Path::new(path).starts_with(root) => {
+                format!("{root}{path}")
+            }
             _ => path.to_owned(),
         }
     }
@@ -107,7 +111,8 @@ impl Module {
             if let Some(more) = after.strip_prefix('$') {
                 out.push('$');
                 rest = more;
-            } else if let Some((name, more)) = after.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
+            } else if let Some((name, more)) = after.strip_prefix('{').and_then(|inner| inner.split_once('}'))
+            {
                 out.push_str(self.variable(name).unwrap_or_default());
                 rest = more;
             } else {

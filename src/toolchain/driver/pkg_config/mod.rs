@@ -152,9 +152,20 @@ fn call(modules: &mut Modules, args: &[String]) -> Answer {
                     question.defines.push((key.to_owned(), value.to_owned()));
                 }
             }
-            "--define-prefix" | "--dont-define-prefix" | "--keep-system-cflags" | "--keep-system-libs"
-            | "--short-errors" | "--errors-to-stdout" | "--debug" | "--shared" | "--pure" | "--env-only"
-            | "--ignore-conflicts" | "--dont-relocate-paths" | "--no-cache" | "--no-uninstalled"
+            "--define-prefix"
+            | "--dont-define-prefix"
+            | "--keep-system-cflags"
+            | "--keep-system-libs"
+            | "--short-errors"
+            | "--errors-to-stdout"
+            | "--debug"
+            | "--shared"
+            | "--pure"
+            | "--env-only"
+            | "--ignore-conflicts"
+            | "--dont-relocate-paths"
+            | "--no-cache"
+            | "--no-uninstalled"
             | "--msvc-syntax" => {}
             "--maximum-traverse-depth" | "--prefix-variable" | "--with-path" | "--personality" => {
                 take();
@@ -190,8 +201,12 @@ fn ask(modules: &mut Modules, question: &Question) -> Result<String, String> {
         let module = modules.get(&want.name)?;
         want.check(&module)?;
         if let Some((relation, version)) = &question.at_least {
-            modules::Want { name: want.name.clone(), relation: Some((*relation).to_owned()), version: version.clone() }
-                .check(&module)?;
+            modules::Want {
+                name: want.name.clone(),
+                relation: Some((*relation).to_owned()),
+                version: version.clone(),
+            }
+            .check(&module)?;
         }
         found.push(module);
     }
@@ -227,7 +242,9 @@ fn ask(modules: &mut Modules, question: &Question) -> Result<String, String> {
         let mut flags = Vec::new();
         let keep = |kinds: &[fn(&str) -> bool], flag: &String| kinds.iter().any(|kind| kind(flag));
         flags.extend(modules.cflags(&order).into_iter().filter(|flag| keep(&question.cflags, flag)));
-        flags.extend(modules.libs(&order, question.statics).into_iter().filter(|flag| keep(&question.libs, flag)));
+        flags.extend(
+            modules.libs(&order, question.statics).into_iter().filter(|flag| keep(&question.libs, flag)),
+        );
         line(&flags.iter().map(|flag| quoted(flag)).collect::<Vec<_>>().join(" "));
     }
     Ok(out)

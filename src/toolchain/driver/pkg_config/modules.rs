@@ -95,7 +95,8 @@ impl Modules {
             return Ok(Rc::clone(module));
         }
         let as_file = name.ends_with(".pc").then(|| (PathBuf::from(name), None));
-        let candidates = self.folders.iter().map(|(folder, root)| (folder.join(format!("{name}.pc")), root.clone()));
+        let candidates =
+            self.folders.iter().map(|(folder, root)| (folder.join(format!("{name}.pc")), root.clone()));
         for (path, root) in as_file.into_iter().chain(candidates) {
             if let Ok(bytes) = std::fs::read(&path) {
                 let text = String::from_utf8_lossy(&bytes);
@@ -111,7 +112,11 @@ impl Modules {
 
     /// `found` and everything they require, each before what it requires; with whether it is reached
     /// by `Requires.private` alone.
-    pub fn closure(&mut self, found: &[Rc<Module>], statics: bool) -> Result<Vec<(Rc<Module>, bool)>, String> {
+    pub fn closure(
+        &mut self,
+        found: &[Rc<Module>],
+        statics: bool,
+    ) -> Result<Vec<(Rc<Module>, bool)>, String> {
         let mut order: Vec<(Rc<Module>, bool)> = Vec::new();
         for module in found {
             self.visit(module, false, statics, &mut order)?;

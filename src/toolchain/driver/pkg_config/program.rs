@@ -42,7 +42,9 @@ pub fn answer(modules: &mut Modules, name: &str, args: &[String]) -> Answer {
     let known = NAMES.iter().find(|(known, _)| *known == name).map_or(&[][..], |(_, modules)| *modules);
     let Some(module) = known.iter().find_map(|module| modules.get(module).ok()) else {
         let wanted = known.first().unwrap_or(&name);
-        return Answer::failed(format!("{name}: the target's {wanted} is not among the libraries of this build\n"));
+        return Answer::failed(format!(
+            "{name}: the target's {wanted} is not among the libraries of this build\n"
+        ));
     };
     let found = [module.clone()];
     let order = match modules.closure(&found, true) {

@@ -86,7 +86,10 @@ fn configuration_programs_answer_from_the_modules() {
         (answer.stdout.replace(&world.root(), "ROOT").trim_end().to_owned(), answer.code)
     };
     assert_eq!(ask("xslt-config", &["--version"]), ("1.1.35".to_owned(), 0));
-    assert_eq!(ask("xml2-config", &["--cflags"]).0, "-IROOT/usr/include/libxml2 -DLIBXML_STATIC -IROOT/opt/z");
+    assert_eq!(
+        ask("xml2-config", &["--cflags"]).0,
+        "-IROOT/usr/include/libxml2 -DLIBXML_STATIC -IROOT/opt/z"
+    );
     assert_eq!(ask("pg_config", &["--libdir"]).1, 1);
     assert_eq!(ask("xslt-config", &["--frobnicate"]).1, 1);
 }

@@ -53,7 +53,14 @@ mod tests {
 
     #[test]
     fn order() {
-        for (less, more) in [("1.2", "1.10"), ("1.2", "1.2.1"), ("1.0a", "1.0b"), ("1.a", "1.1"), ("9", "10.0"), ("0.29.1", "0.29.2")] {
+        for (less, more) in [
+            ("1.2", "1.10"),
+            ("1.2", "1.2.1"),
+            ("1.0a", "1.0b"),
+            ("1.a", "1.1"),
+            ("9", "10.0"),
+            ("0.29.1", "0.29.2"),
+        ] {
             assert_eq!(compare(less, more), Ordering::Less, "{less} {more}");
             assert_eq!(compare(more, less), Ordering::Greater);
         }
