@@ -50,7 +50,7 @@ impl Compilers {
         let compiler = match builder.options.compiler {
             CompilerChoice::Kit => Compiler::Kit { zig: zig_inside.clone(), kit: kit_folder.inside.clone() },
             CompilerChoice::ZigCc => Compiler::ZigCc { zig: zig_inside.clone() },
-            CompilerChoice::System => Compiler::System(system_compiler()?),
+            CompilerChoice::System => Compiler::System(system_compiler(builder.options.compilers.as_ref())?),
         };
         let mut config = DriverConfig::new(*job.target, compiler);
         config.build_compiler = Compiler::ZigCc { zig: zig_inside };
@@ -154,8 +154,16 @@ fn sysroot(layout: &Layout, number: usize, folder: &Path) -> Result<Place> {
     Ok(layout.existing(&real, &format!("sysroot{number}")))
 }
 
-/// CC and CXX of the user's environment, split as a shell would split plain words.
-fn system_compiler() -> Result<SystemCompiler> {
+/// The named compilers, else CC and CXX of the user's environment, split as a shell would split plain words.
+fn system_compiler(named: Option<&(PathBuf, PathBuf)>) -> Result<SystemCompiler> {
+    if let Some((cc, cxx)) = named {
+        let absolute = |program: &Path| {
+            std::path::absolute(program)
+                .map(|path| vec![path.display().to_string()])
+                .map_err(|e| Error::io("find", program, &e))
+        };
+        return SystemCompiler::detect(absolute(cc)?, absolute(cxx)?);
+    }
     let words = |name: &str, default: &str| -> Vec<String> {
         let text = std::env::var(name).unwrap_or_default();
         let text = if text.trim().is_empty() { default.to_owned() } else { text };

@@ -110,6 +110,8 @@ pub struct Options {
     pub env: BTreeMap<String, String>,
     /// With any given, nothing is resolved.
     pub build_deps: Vec<PathBuf>,
+    /// Resolve nothing, even when no wheel is given.
+    pub given_only: bool,
     pub build_requires: Vec<String>,
     pub build_lock: Option<PathBuf>,
     pub upgrade: bool,
@@ -120,6 +122,8 @@ pub struct Options {
     pub native: Vec<Asked>,
     /// Provide no native library that was not asked for.
     pub native_only: bool,
+    /// With [`CompilerChoice::System`]: the C and the C++ compiler, instead of what CC and CXX say.
+    pub compilers: Option<(PathBuf, PathBuf)>,
     pub no_cache: bool,
     pub keep: bool,
     pub zig: Option<PathBuf>,
@@ -157,6 +161,10 @@ impl Options {
             parts = parts.with(&format!("build-dep.{name}"), Digest::of_file(wheel)?);
         }
         if self.compiler == CompilerChoice::System {
+            for program in self.compilers.iter().flat_map(|(cc, cxx)| [cc, cxx]) {
+                let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                parts = parts.with(&format!("compiler.{name}"), Digest::of_file(program)?);
+            }
             for name in ["CC", "CXX"] {
                 parts = parts.with(&format!("env.{name}"), std::env::var(name).unwrap_or_default());
             }

@@ -48,7 +48,7 @@ impl Builder<'_> {
             pinned: Vec::new(),
             wheels: Vec::new(),
             complete: false,
-            given: !self.options.build_deps.is_empty(),
+            given: self.options.given_only || !self.options.build_deps.is_empty(),
         };
         if requirements.given {
             let wheels: Vec<GivenWheel> =

@@ -3,6 +3,7 @@
 //! This is the only place that prints. Standard output is data, standard error is for people.
 
 mod events;
+mod hermetic;
 mod output;
 mod ready;
 mod terminal;
@@ -35,6 +36,8 @@ pub(crate) struct Context {
 pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     // Until the flags are read, errors are shown as without any.
     let plain = || Terminal::new(0, 0, Color::Auto);
+    let words: Vec<OsString> = words.into_iter().collect();
+    let asked = words.clone();
     let words = match words::expand(words) {
         Ok(words) => words,
         Err(error) => return fail(&plain(), false, &error),
@@ -48,7 +51,11 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
             );
         }
     };
-    let global = typed.global;
+    let mut global = typed.global;
+    let scratch = match global.hermetic.then(|| hermetic::enter(&mut global, &asked)).transpose() {
+        Ok(scratch) => scratch,
+        Err(error) => return fail(&plain(), global.json, &error),
+    };
     let color = global.color.unwrap_or(Color::Auto);
     let terminal = Arc::new(Terminal::new(global.verbose, global.quiet, color));
     let json = global.json;
@@ -57,7 +64,9 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
         Err(error) => return fail(&terminal, json, &error),
     };
     let context = Context { global, report, terminal: terminal.clone() };
-    match dispatch(typed.verb, &context) {
+    let result = dispatch(typed.verb, &context);
+    drop(scratch);
+    match result {
         Ok(()) => ExitCode::from(report::ExitCode::Ok.number()),
         Err(Failure::Shown(code)) => ExitCode::from(code.number()),
         Err(Failure::Error(error)) => fail(&terminal, json, &error),
@@ -144,6 +153,11 @@ pub(crate) fn print(text: &str) -> Result<()> {
         Err(error) => Err(Error::new(Code::Io, "cannot write to standard output").cause(error.to_string())),
         Ok(()) => Ok(()),
     }
+}
+
+/// Writes the path of what was made to standard output, unless a build system asked: it named the path.
+pub(crate) fn print_path(context: &Context, path: &std::path::Path) -> Result<()> {
+    if context.global.hermetic { Ok(()) } else { print(&path.display().to_string()) }
 }
 
 /// Writes `value` to standard output as indented JSON.

@@ -7,9 +7,13 @@ use std::time::Duration;
 use super::typed::{Global, How};
 use crate::config::{self, Config, Found};
 use crate::report::{Code, Error, Result};
+use crate::toolchain::tools::Tools;
 
 /// Reads the configuration that applies in the working directory.
 pub fn configuration(global: &Global) -> Result<Found> {
+    if global.hermetic && global.config.is_none() {
+        return Ok(Found::default());
+    }
     let here = std::env::current_dir().map_err(|e| Error::io("open", Path::new("."), &e))?;
     let user = std::env::var_os("XDG_CONFIG_HOME")
         .map(PathBuf::from)
@@ -34,6 +38,18 @@ pub fn cache_dir(global: &Global, config: &Config) -> Result<PathBuf> {
             Error::new(Code::Config, "there is no home folder to keep the cache in")
                 .hint("name one with `--cache-dir DIR` or WHEELBUILD_CACHE_DIR")
         })
+}
+
+/// `--zig`, else the configured one. The wheel of the pinned zig is unpacked into the cache, where
+/// the pinned one is looked for, so that none is named any more.
+pub fn zig(typed: Option<&PathBuf>, config: &Config, tools: &Tools<'_>) -> Result<Option<PathBuf>> {
+    match typed.or(config.zig.as_ref()) {
+        Some(wheel) if wheel.extension().is_some_and(|extension| extension == "whl") => {
+            tools.adopt("zig", wheel)?;
+            Ok(None)
+        }
+        other => Ok(other.cloned()),
+    }
 }
 
 /// `--jobs`, else the number of cores this process may use.

@@ -51,6 +51,10 @@ pub struct Global {
     /// Never use the network
     #[arg(long, global = true, env = "WHEELBUILD_OFFLINE", display_order = 900)]
     pub offline: bool,
+    /// Use what the arguments name and nothing else: no configuration files, variables, network,
+    /// or cache that outlives the run (for build systems)
+    #[arg(long, global = true, display_order = 900)]
+    pub hermetic: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -124,7 +128,7 @@ pub struct How {
     /// Stop a build after this many seconds
     #[arg(long, value_name = "SECONDS", env = "WHEELBUILD_TIMEOUT")]
     pub timeout: Option<u64>,
-    /// Use this zig instead of the pinned one
+    /// Use this zig instead of the pinned one; the pinned one's own wheel stands for it
     #[arg(long, value_name = "PATH", env = "WHEELBUILD_ZIG", value_hint = ValueHint::FilePath)]
     pub zig: Option<PathBuf>,
     /// Use this uv instead of the pinned one
@@ -187,6 +191,30 @@ pub struct Build {
     /// Keep the build folder
     #[arg(long)]
     pub keep: bool,
+    /// With --cc system: the C compiler, instead of what CC says
+    #[arg(long, value_name = "PATH", value_hint = ValueHint::FilePath)]
+    pub cc_program: Option<PathBuf>,
+    /// With --cc system: the C++ compiler [default: the one beside the C compiler]
+    #[arg(long, value_name = "PATH", requires = "cc_program", value_hint = ValueHint::FilePath)]
+    pub cxx_program: Option<PathBuf>,
+    /// A runtime kit from `toolchain kit --output` (repeatable)
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub kit: Vec<PathBuf>,
+    /// A file of one more sysroot, as `usr/include/zlib.h=path/to/zlib.h` (repeatable)
+    #[arg(long, value_name = "PLACE=FILE")]
+    pub sysroot_file: Vec<String>,
+    /// A variable for the build's hooks (repeatable)
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub env: Vec<String>,
+    /// Write the wheel to exactly FILE instead of a folder
+    #[arg(long, value_name = "FILE", conflicts_with = "outdir", value_hint = ValueHint::FilePath)]
+    pub wheel_file: Option<PathBuf>,
+    /// Write the wheel's file name to FILE
+    #[arg(long, value_name = "FILE", requires = "wheel_file", value_hint = ValueHint::FilePath)]
+    pub name_file: Option<PathBuf>,
+    /// Write the provenance to exactly FILE
+    #[arg(long, value_name = "FILE", requires = "wheel_file", value_hint = ValueHint::FilePath)]
+    pub provenance_file: Option<PathBuf>,
 }
 
 /// What of a lock is wanted, and how its packages may be got.
@@ -313,7 +341,17 @@ pub enum ToolchainAction {
     /// List the pinned tools and whether they are here
     List,
     /// Fetch the pinned tools, so that builds work with --offline
-    Fetch,
+    Fetch {
+        /// The tools [default: every one]
+        #[arg(value_name = "TOOL")]
+        tools: Vec<String>,
+        /// Write the wheels they are published in to DIR instead of unpacking them
+        #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        wheels: Option<PathBuf>,
+        /// With --wheels: those for another machine, such as `aarch64-linux-gnu`
+        #[arg(long, value_name = "HOST", requires = "wheels")]
+        host: Option<String>,
+    },
     /// Make the runtime kit of a target
     Kit {
         /// The target
@@ -322,8 +360,11 @@ pub enum ToolchainAction {
         /// Include the C++ runtime
         #[arg(long)]
         cxx: bool,
-        /// Use this zig instead of the pinned one
+        /// Use this zig instead of the pinned one; the pinned one's own wheel stands for it
         #[arg(long, value_name = "PATH", env = "WHEELBUILD_ZIG", value_hint = ValueHint::FilePath)]
         zig: Option<PathBuf>,
+        /// Write the kit to FILE, for `build --kit`
+        #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+        output: Option<PathBuf>,
     },
 }

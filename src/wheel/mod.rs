@@ -8,6 +8,7 @@ mod canonical;
 mod compare;
 mod complete;
 mod file_name;
+mod inside;
 mod json;
 pub mod judge;
 mod member;

@@ -1,15 +1,17 @@
 //! `build`: sdists in, wheels out.
 
-use std::path::PathBuf;
+use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
 
 use crate::apt::Archives;
 use crate::build::{Builder, Built, CompilerChoice, EPOCH, Options, Source};
 use crate::cache::Cache;
 use crate::cli::output::{BuildErrorOutput, BuildOutput, VERSION, WheelOutput};
 use crate::cli::typed::{Build, How};
-use crate::cli::{Context, Failure, interrupt, print, print_json, ready, terminal};
+use crate::cli::{Context, Failure, interrupt, print_json, print_path, ready, terminal};
 use crate::config::{Config, OneOrMany};
 use crate::index::Index;
 use crate::metadata::normalize;
@@ -17,6 +19,8 @@ use crate::native::Asked;
 use crate::process::{IsolationChoice, Limits};
 use crate::report::{Code, Error, Event, Result};
 use crate::target::{Interpreter, Target};
+use crate::toolchain::bundle;
+use crate::toolchain::tools::Tools;
 
 /// One wheel that was asked for, and what came of it.
 struct Row {
@@ -37,12 +41,28 @@ pub fn run(arguments: &Build, context: &Context) -> Result<(), Failure> {
         ready::targets(&arguments.target, config)?.iter().map(|text| text.parse()).collect::<Result<_>>()?;
     let sources: Vec<Source> =
         arguments.sources.iter().map(|text| Source::parse(text)).collect::<Result<_>>()?;
-    let options = options(arguments, context, config)?;
+    let mut options = options(arguments, context, config)?;
+    if arguments.wheel_file.is_some() && sources.len() * targets.len() != 1 {
+        return Err(Error::new(Code::Usage, "`--wheel-file` names one wheel, but more are asked for")
+            .hint("give one source and one target, or a folder with `-o DIR`")
+            .into());
+    }
     let outdir =
         arguments.outdir.clone().or_else(|| config.outdir.clone()).unwrap_or_else(|| PathBuf::from("dist"));
     let cache = Cache::open(&ready::cache_dir(&context.global, config)?)?;
     let interrupt = interrupt()?;
     let index = Index::of_process(options.offline, context.report.clone());
+    let tools = Tools { cache: &cache, index: &index, report: &context.report };
+    options.zig = ready::zig(options.zig.as_ref(), config, &tools)?;
+    if !arguments.kit.is_empty() {
+        let zig = tools.zig(options.zig.as_deref())?;
+        for kit in &arguments.kit {
+            bundle::read(&zig, &cache.folder("kits")?, kit)?;
+        }
+    }
+    let sysroot = arguments.sysroot_file.iter().map(|text| ready::setting(text)).collect::<Result<Vec<_>>>()?;
+    let sysroot = if sysroot.is_empty() { None } else { Some(sysroot_of(&sysroot, &cache)?) };
+    options.sysroots.extend(sysroot.iter().map(|folder| folder.path().to_owned()));
     let start = Instant::now();
     let mut rows = Vec::new();
     'rows: for source in &sources {
@@ -51,7 +71,10 @@ pub fn run(arguments: &Build, context: &Context) -> Result<(), Failure> {
             let options = for_package(&options, source, config)?;
             let builder = Builder::new(&cache, &index, &options, &context.report, &interrupt);
             let result = builder.build(source, target).and_then(|built| {
-                let path = built.write(&outdir)?;
+                let path = match &arguments.wheel_file {
+                    Some(file) => write_files(&built, file, arguments)?,
+                    None => built.write(&outdir)?,
+                };
                 Ok((built, path))
             });
             let row =
@@ -65,6 +88,38 @@ pub fn run(arguments: &Build, context: &Context) -> Result<(), Failure> {
         }
     }
     finish(&rows, start.elapsed(), context)
+}
+
+/// A folder with copies of `files` (place and path) at their places.
+fn sysroot_of(files: &[(String, String)], cache: &Cache) -> Result<TempDir> {
+    let folder = cache.scratch("sysroot-")?;
+    for (place, file) in files {
+        let place = Path::new(place);
+        if !place.components().all(|part| matches!(part, Component::Normal(_))) {
+            return Err(Error::new(Code::Usage, format!("`{}` is no place in a sysroot", place.display()))
+                .hint("write it like `--sysroot-file usr/include/zlib.h=path/to/zlib.h`"));
+        }
+        let to = folder.path().join(place);
+        std::fs::create_dir_all(to.parent().unwrap_or(folder.path()))
+            .and_then(|()| std::fs::copy(file, &to))
+            .map_err(|error| Error::io("read", Path::new(file), &error))?;
+    }
+    Ok(folder)
+}
+
+/// Writes what the caller named, the wheel last.
+fn write_files(built: &Built, file: &Path, arguments: &Build) -> Result<PathBuf> {
+    let write = |path: &Path, bytes: &[u8]| {
+        std::fs::write(path, bytes).map_err(|error| Error::io("write", path, &error))
+    };
+    if let Some(path) = &arguments.name_file {
+        write(path, format!("{}\n", built.entry.file).as_bytes())?;
+    }
+    if let Some(path) = &arguments.provenance_file {
+        write(path, built.provenance())?;
+    }
+    write(file, built.wheel())?;
+    Ok(file.to_owned())
 }
 
 /// The path goes to standard output as soon as the wheel is there; errors are shown when they come.
@@ -84,7 +139,7 @@ fn tell(row: &Row, context: &Context) -> Result<()> {
             for note in &built.entry.notes {
                 context.report.detail(format!("{}: {note}", built.entry.file));
             }
-            if context.global.json { Ok(()) } else { print(&path.display().to_string()) }
+            if context.global.json { Ok(()) } else { print_path(context, path) }
         }
         Err(error) => {
             context.terminal.error(error);
@@ -213,7 +268,10 @@ fn options(arguments: &Build, context: &Context, config: &Config) -> Result<Opti
         let (key, value) = ready::setting(text)?;
         settings.entry(key).or_default().push(value);
     }
+    let env = arguments.env.iter().map(|text| ready::setting(text)).collect::<Result<_>>()?;
     Ok(Options {
+        env,
+        compilers: compilers(arguments),
         config_settings: settings,
         build_deps: arguments.build_dep.clone(),
         build_requires: arguments.build_requires.clone(),
@@ -223,12 +281,27 @@ fn options(arguments: &Build, context: &Context, config: &Config) -> Result<Opti
         target_python: arguments.target_python.clone(),
         sysroots: arguments.sysroot.clone(),
         native: asked(&arguments.native)?,
-        native_only: arguments.native.iter().any(|text| text == "none"),
-        no_cache: arguments.no_cache || config.no_cache.unwrap_or(false),
+        native_only: context.global.hermetic || arguments.native.iter().any(|text| text == "none"),
+        no_cache: arguments.no_cache || context.global.hermetic || config.no_cache.unwrap_or(false),
         keep: arguments.keep,
         allow_python_download: arguments.allow_python_download,
         ..how_options(how, context, config)?
     })
+}
+
+/// `--cc-program` and `--cxx-program`. A build system names one program for both languages; the C++
+/// one lies beside it under its usual name.
+fn compilers(arguments: &Build) -> Option<(PathBuf, PathBuf)> {
+    let cc = arguments.cc_program.clone()?;
+    let beside = || {
+        let name = cc.file_name()?.to_str()?;
+        [("gcc", "g++"), ("clang", "clang++"), ("cc", "c++")]
+            .iter()
+            .map(|(c, cxx)| cc.with_file_name(name.replacen(c, cxx, 1)))
+            .find(|path| *path != cc && path.is_file())
+    };
+    let cxx = arguments.cxx_program.clone().or_else(beside).unwrap_or_else(|| cc.clone());
+    Some((cc, cxx))
 }
 
 /// The options that `build` and `verify` share; the rest is as if nothing were asked.
@@ -256,6 +329,8 @@ pub fn how_options(how: &How, context: &Context, config: &Config) -> Result<Opti
         config_settings: std::collections::BTreeMap::new(),
         env: std::collections::BTreeMap::new(),
         build_deps: Vec::new(),
+        compilers: None,
+        given_only: context.global.hermetic,
         build_requires: Vec::new(),
         build_lock: None,
         upgrade: false,

@@ -1,7 +1,7 @@
 //! `install WHL... -o DIR`: wheels into a folder that Python can import from.
 
 use crate::cli::typed::Install;
-use crate::cli::{Context, print, print_json};
+use crate::cli::{Context, print_json, print_path};
 use crate::python::installer::{self, GivenWheel, Layout};
 use crate::report::{Code, Error, Result};
 
@@ -19,5 +19,5 @@ pub fn run(arguments: &Install, context: &Context) -> Result<()> {
         let installed: Vec<_> = wheels.iter().map(|wheel| &wheel.requirement).collect();
         return print_json(&serde_json::json!({ "version": 1, "path": folder, "installed": installed }));
     }
-    print(&folder.display().to_string())
+    print_path(context, folder)
 }

@@ -2,12 +2,12 @@
 
 use crate::cache::Cache;
 use crate::cli::typed::ToolchainAction;
-use crate::cli::{Context, print, print_json, ready, terminal};
+use crate::cli::{Context, print, print_json, print_path, ready, terminal};
 use crate::index::Index;
 use crate::report::Result;
 use crate::target::Target;
 use crate::toolchain::tools::Tools;
-use crate::toolchain::{Zig, kit};
+use crate::toolchain::{bundle, kit};
 
 pub fn run(action: &ToolchainAction, context: &Context) -> Result<()> {
     let found = ready::configuration(&context.global)?;
@@ -17,8 +17,16 @@ pub fn run(action: &ToolchainAction, context: &Context) -> Result<()> {
     let tools = Tools { cache: &cache, index: &index, report: &context.report };
     match action {
         ToolchainAction::List => list(&tools, context),
-        ToolchainAction::Fetch => {
-            let fetched = tools.fetch(&[])?;
+        ToolchainAction::Fetch { tools: names, wheels: Some(folder), host } => {
+            let wheels = tools.wheels(names, host.as_deref(), folder)?;
+            if context.global.json {
+                return print_json(&serde_json::json!({ "version": 1, "wheels": wheels }));
+            }
+            wheels.iter().try_for_each(|wheel| print(&wheel.display().to_string()))
+        }
+        ToolchainAction::Fetch { tools: names, .. } => {
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            let fetched = tools.fetch(&names)?;
             if context.global.json {
                 let all: Vec<_> = fetched
                     .iter()
@@ -28,23 +36,20 @@ pub fn run(action: &ToolchainAction, context: &Context) -> Result<()> {
             }
             fetched.iter().try_for_each(|tool| print(&tool.program.display().to_string()))
         }
-        ToolchainAction::Kit { target, cxx, zig } => {
+        ToolchainAction::Kit { target, cxx, zig, output } => {
             let target: Target = target.parse()?;
-            let zig = match zig.as_ref().or(found.config.zig.as_ref()) {
-                Some(path) => Zig::named(path)?,
-                None => {
-                    let tool = tools.get("zig")?;
-                    Zig::pinned(&tool.program, tool.version)?
-                }
-            };
+            let zig = tools.zig(ready::zig(zig.as_ref(), &found.config, &tools)?.as_deref())?;
             let paths = kit::ensure(&zig, &target, *cxx, &cache.folder("kits")?, &context.report)?;
+            if let Some(output) = output {
+                bundle::write(&zig, &paths, &target, *cxx, output)?;
+            }
             if context.global.json {
                 let value = serde_json::json!({
                     "version": 1, "target": target, "path": paths.root, "key": kit::key(&zig).to_string(),
                 });
                 return print_json(&value);
             }
-            print(&paths.root.display().to_string())
+            print_path(context, output.as_ref().unwrap_or(&paths.root))
         }
     }
 }

@@ -5,13 +5,18 @@ use crate::cache::Cache;
 use crate::cli::output::{VERSION, VerifyOutput};
 use crate::cli::typed::Verify;
 use crate::cli::{Context, Failure, interrupt, print, print_json, ready};
+use crate::index::Index;
 use crate::report::{Code, Error};
+use crate::toolchain::tools::Tools;
 use crate::verify::{Verified, verify};
 
 pub fn run(arguments: &Verify, context: &Context) -> Result<(), Failure> {
     let found = ready::configuration(&context.global)?;
     let cache = Cache::open(&ready::cache_dir(&context.global, &found.config)?)?;
-    let options = how_options(&arguments.how, context, &found.config)?;
+    let mut options = how_options(&arguments.how, context, &found.config)?;
+    let index = Index::of_process(options.offline, context.report.clone());
+    let tools = Tools { cache: &cache, index: &index, report: &context.report };
+    options.zig = ready::zig(options.zig.as_ref(), &found.config, &tools)?;
     let interrupt = interrupt()?;
     let sdist = arguments.sdist.as_deref();
     let verified = verify(&arguments.wheel, sdist, &options, &cache, &context.report, &interrupt)?;

@@ -32,25 +32,34 @@ pub struct GivenWheel {
 }
 
 impl GivenWheel {
-    /// The wheel at `path`: its name is read and its content hashed, no more.
+    /// The wheel at `path`: its name is read and its content hashed, no more. A file that is called
+    /// like no wheel, as those of build systems are, is asked for its name.
     ///
     /// # Errors
-    /// [`Code::BuildDependency`] when it is called like no wheel, [`Code::Io`].
+    /// [`Code::BuildDependency`] when it is no wheel, [`Code::Io`].
     pub fn open(path: &Path) -> Result<Self> {
-        let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-        let name: WheelFileName = file.parse().map_err(|error: Error| unusable(path, error.headline()))?;
         if !path.is_file() {
             return Err(Error::new(
                 Code::InputNotFound,
                 format!("there is no wheel at `{}`", path.display()),
             ));
         }
+        let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let (name, file) = match file.parse::<WheelFileName>() {
+            Ok(name) => (name, file.to_owned()),
+            Err(error) => {
+                let name = WheelFileName::inside(path)
+                    .map_err(|inside| unusable(path, error.headline()).cause(inside.headline().to_owned()))?;
+                let file = name.to_string();
+                (name, file)
+            }
+        };
         Ok(Self {
             path: path.to_owned(),
             requirement: Requirement {
                 name: name.name(),
                 version: name.version().to_string(),
-                file: file.to_owned(),
+                file,
                 sha256: Digest::of_file(path)?.to_string(),
             },
         })

@@ -135,6 +135,51 @@ impl Tools<'_> {
         }
     }
 
+    /// Fetches the wheels of the tools called `names` (every one if none is named) into `folder`, for
+    /// `host` as the table spells it, else for this machine. Gives their paths.
+    ///
+    /// # Errors
+    /// As [`Tools::get`].
+    pub fn wheels(&self, names: &[String], host: Option<&str>, folder: &Path) -> Result<Vec<PathBuf>> {
+        let pins: Vec<&'static Pin> = match names.is_empty() {
+            true => Pin::all().iter().collect(),
+            false => names.iter().map(|name| Pin::named(name)).collect::<Result<_>>()?,
+        };
+        let host = host.map_or_else(pins::host, str::to_owned);
+        fs::create_dir_all(folder).map_err(|error| Error::io("make", folder, &error))?;
+        let fetch = |pin: &Pin| {
+            let file = pin.file(&host)?;
+            let remote = self.index.file(&pin.package, &file.name, &file.sha256.to_string())?;
+            let subject = format!("{} {}", pin.name, pin.version);
+            self.report.phase(&subject, "fetch", || Ok(self.index.fetch(&remote, folder)?.path))
+        };
+        pins.into_iter().map(fetch).collect()
+    }
+
+    /// Unpacks `wheel`, a file that was fetched by other means, as the pinned tool called `name`.
+    ///
+    /// # Errors
+    /// [`Code::ToolMissing`] when it is another file than the one pinned for this machine.
+    pub fn adopt(&self, name: &str, wheel: &Path) -> Result<Tool> {
+        let pin = Pin::named(name)?;
+        let file = pin.file(&host())?;
+        let digest = Digest::of_file(wheel)?;
+        if digest != file.sha256 {
+            return Err(Error::new(
+                Code::ToolMissing,
+                format!("`{}` is not the pinned {name}", wheel.display()),
+            )
+            .cause(format!("its sha256 is {digest}"))
+            .cause(format!("pinned for this machine is `{}`, sha256 {}", file.name, file.sha256))
+            .hint(format!("give that file, or an unpacked {name} of your own: `--{name} /path/to/{name}`")));
+        }
+        self.cache.made_once(FOLDER, &folder_name(pin, file), self.report, |place| {
+            let subject = format!("{} {}", pin.name, pin.version);
+            self.report.phase(&subject, "unpack", || unpack_with_stamp(pin, file, wheel, place))
+        })?;
+        self.get_pin(pin)
+    }
+
     /// uv: the program the user named, else the pinned one.
     ///
     /// # Errors
@@ -175,12 +220,16 @@ impl Tools<'_> {
         let remote = self.index.file(&pin.package, &file.name, &file.sha256.to_string())?;
         let scratch = self.cache.scratch("tool-")?;
         let wheel = self.index.fetch(&remote, scratch.path())?;
-        let program = unpack(pin, &wheel.path, place)?;
-        let stamp = serde_json::to_vec(&Stamp { wheel: file.sha256, program })
-            .map_err(|error| Error::bug(format!("a stamp does not serialise: {error}")))?;
-        write(&place.join(STAMP), &mut stamp.as_slice(), false)?;
+        unpack_with_stamp(pin, file, &wheel.path, place)?;
         sync(place)
     }
+}
+
+fn unpack_with_stamp(pin: &Pin, file: &PinnedFile, wheel: &Path, place: &Path) -> Result<()> {
+    let program = unpack(pin, wheel, place)?;
+    let stamp = serde_json::to_vec(&Stamp { wheel: file.sha256, program })
+        .map_err(|error| Error::bug(format!("a stamp does not serialise: {error}")))?;
+    write(&place.join(STAMP), &mut stamp.as_slice(), false)
 }
 
 fn folder_name(pin: &Pin, file: &PinnedFile) -> String {

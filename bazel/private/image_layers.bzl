@@ -1,0 +1,281 @@
+"""A Python program as layers: interpreter, packages, application.
+
+Which file belongs where is known from analysis, not from its name: the interpreter is what the runtime
+of the target's toolchain consists of, packages are what came out of wheels, the application is the
+rest. Every layer is an action of its own with only its own files as inputs, so that an edit of the
+application makes one layer anew.
+"""
+
+load("@rules_python//python:defs.bzl", "PyRuntimeInfo")
+load(":driver.bzl", "WHEELBUILD", "driver_args", "run_driver")
+load(":providers.bzl", "ImageLayersInfo", "InstalledWheelInfo")
+load(":transitions.bzl", "ALLOWLIST", "platform_transition")
+
+_PYTHON = "@rules_python//python:toolchain_type"
+
+_PackagesInfo = provider(
+    doc = "The files of a target and its dependencies that came out of wheels.",
+    fields = {
+        "by_label": "depset of structs: `label`, `files` (a depset).",
+        "files": "depset of Files.",
+    },
+)
+
+# The edges along which Python programs depend on packages.
+_EDGES = ["actual", "binary", "data", "deps", "srcs"]
+
+def _is_package(target, ctx):
+    """True for a target that stands for a wheel: ours, or one of rules_python's or rules_pycross' repositories."""
+    if InstalledWheelInfo in target:
+        return True
+    if not target.label.workspace_name:
+        return False
+    tags = getattr(ctx.rule.attr, "tags", [])
+    return any([tag.startswith("pypi_name=") for tag in tags]) or ctx.rule.kind in _WHEEL_RULES
+
+_WHEEL_RULES = [
+    "pycross_wheel_library",
+    "_py_wheel_library",
+    "py_import",
+]
+
+def _packages_aspect_impl(target, ctx):
+    below = []
+    for edge in _EDGES:
+        value = getattr(ctx.rule.attr, edge, None)
+        for dep in value if type(value) == "list" else [value]:
+            if type(dep) == "Target" and _PackagesInfo in dep:
+                below.append(dep[_PackagesInfo])
+    files = [info.files for info in below]
+    by_label = [info.by_label for info in below]
+    own = []
+    if _is_package(target, ctx):
+        if InstalledWheelInfo in target:
+            mine = depset([target[InstalledWheelInfo].site_packages])
+        else:
+            # What its own rule names: the runfiles hold its dependencies' files, too.
+            named = [
+                dep[DefaultInfo].files
+                for edge in ["data", "srcs"]
+                for dep in getattr(ctx.rule.attr, edge, [])
+                if type(dep) == "Target"
+            ]
+            mine = depset(transitive = [target[DefaultInfo].files] + named)
+        files.append(mine)
+        own = [struct(label = target.label, files = mine)]
+    return [_PackagesInfo(
+        files = depset(transitive = files),
+        by_label = depset(own, transitive = by_label),
+    )]
+
+_packages_aspect = aspect(
+    implementation = _packages_aspect_impl,
+    attr_aspects = _EDGES,
+)
+
+def _runtime_of(ctx):
+    if PyRuntimeInfo in ctx.attr.binary:
+        return ctx.attr.binary[PyRuntimeInfo]
+    return ctx.toolchains[_PYTHON].py3_runtime
+
+def _path_in_runfiles(ctx, file):
+    """Where a file lies below the runfiles folder."""
+    if file.short_path.startswith("../"):
+        return file.short_path[3:]
+    return ctx.workspace_name + "/" + file.short_path
+
+def _matches(pattern, path):
+    """Shell-like: `*` stands for anything, slashes included."""
+    parts = pattern.split("*")
+    if len(parts) == 1:
+        return pattern == path
+    if not path.startswith(parts[0]) or not path.endswith(parts[-1]):
+        return False
+    rest = path[len(parts[0]):len(path) - len(parts[-1])] if len(parts[0]) + len(parts[-1]) <= len(path) else None
+    if rest == None:
+        return False
+    for part in parts[1:-1]:
+        at = rest.find(part)
+        if at < 0:
+            return False
+        rest = rest[at + len(part):]
+    return True
+
+def _manifest_line(root, workspace):
+    """Gives the manifest line of a file or folder."""
+
+    def line(file):
+        place = file.short_path[3:] if file.short_path.startswith("../") else workspace + "/" + file.short_path
+        return _line("file", root + place, file.path)
+
+    return line
+
+def _line(kind, path, value):
+    return json.encode({"path": path, kind: value})
+
+def _layer(ctx, name, root, files, lines, extra_inputs = []):
+    """Declares the action that writes one layer."""
+    layer = ctx.actions.declare_file("{}.{}.{}".format(ctx.label.name, name, ctx.attr.format))
+    manifest = ctx.actions.args()
+    manifest.use_param_file("--manifest=%s", use_always = True)
+    manifest.set_param_file_format("multiline")
+    manifest.add_all(
+        files,
+        map_each = _manifest_line(root, ctx.workspace_name),
+        allow_closure = True,
+        expand_directories = False,
+        uniquify = True,
+    )
+    manifest.add_all(lines)
+    args = driver_args(ctx, ["layer"])
+    args.add("--compression", _COMPRESSIONS[ctx.attr.format])
+    args.add("--output", layer)
+    run_driver(
+        ctx,
+        args = args,
+        more_args = [manifest],
+        mnemonic = "ImageLayer",
+        inputs = depset(extra_inputs, transitive = [files]),
+        outputs = [layer],
+        message = "Writing the {} layer of %{{label}}".format(name),
+    )
+    return layer
+
+_COMPRESSIONS = {
+    "tar": "none",
+    "tar.gz": "gzip",
+    "tar.zst": "zstd",
+}
+
+def _image_layers_impl(ctx):
+    binary = ctx.attr.binary
+    runtime = _runtime_of(ctx)
+    executable = binary[DefaultInfo].files_to_run.executable
+    runfiles = binary[DefaultInfo].default_runfiles
+    folder = "/" + (ctx.attr.directory or ctx.label.package)
+    program = folder.rstrip("/") + "/" + executable.basename
+    root = program + ".runfiles/"
+
+    interpreter = runtime.files.to_list() if runtime.files else []
+    if runtime.interpreter:
+        interpreter.append(runtime.interpreter)
+    in_interpreter = {file: None for file in interpreter}
+    info = binary[_PackagesInfo]
+    in_packages = {file: None for file in info.files.to_list() if file not in in_interpreter}
+    groups = {}
+    for target, group in ctx.attr.groups.items():
+        for package in info.by_label.to_list():
+            if package.label == target.label:
+                for file in package.files.to_list():
+                    groups[file] = group
+
+    # Layer name → files, from the one that changes least to the one that changes most.
+    layers = {"interpreter": [], "site_packages": []}
+    for name in ctx.attr.layers:
+        layers[name] = []
+    for name in ctx.attr.groups.values():
+        layers.setdefault(name, [])
+    layers["app"] = []
+    for file in runfiles.files.to_list():
+        if file == executable:
+            continue
+        if file in in_interpreter:
+            name = "interpreter"
+        elif file in groups:
+            name = groups[file]
+        elif file in in_packages:
+            name = "site_packages"
+        else:
+            name = "app"
+        path = _path_in_runfiles(ctx, file)
+        for split, patterns in ctx.attr.layers.items():
+            if name != "interpreter" and any([_matches(pattern, path) for pattern in patterns]):
+                name = split
+                break
+        layers[name].append(file)
+
+    # The application's layer has what names no input: the program, links, and empty files.
+    lines = [
+        json.encode({"path": program, "file": executable.path, "mode": "0755"}),
+    ]
+    for link in runfiles.symlinks.to_list():
+        lines.append(_line("file", root + ctx.workspace_name + "/" + link.path, link.target_file.path))
+    for link in runfiles.root_symlinks.to_list():
+        lines.append(_line("file", root + link.path, link.target_file.path))
+    for empty in runfiles.empty_filenames.to_list():
+        place = empty[3:] if empty.startswith("../") else ctx.workspace_name + "/" + empty
+        lines.append(json.encode({"path": root + place, "content": ""}))
+    extra = [executable]
+    extra.extend([link.target_file for link in runfiles.symlinks.to_list() + runfiles.root_symlinks.to_list()])
+    mapping = getattr(binary[DefaultInfo].files_to_run, "repo_mapping_manifest", None)
+    if mapping:
+        lines.append(_line("file", root + "_repo_mapping", mapping.path))
+        extra.append(mapping)
+    if runtime.interpreter:
+        python = root + _path_in_runfiles(ctx, runtime.interpreter)
+
+        # A name that does not depend on what Bazel calls the interpreter's repository.
+        lines.append(_line("link", program + ".python", python[len(folder.rstrip("/")) + 1:]))
+    else:
+        python = runtime.interpreter_path
+        lines.append(_line("link", program + ".python", python))
+
+    outputs = {}
+    for name, files in layers.items():
+        own = name == "app"
+        outputs[name] = _layer(ctx, name, root, depset(files), lines if own else [], extra if own else [])
+    config = {
+        "cmd": [executable.basename],
+        "entrypoint": [python],
+        "workdir": folder,
+    }
+    texts = {}
+    for key, value in config.items():
+        file = ctx.actions.declare_file("{}.{}.txt".format(ctx.label.name, key))
+        ctx.actions.write(file, "\n".join(value) + "\n" if type(value) == "list" else value + "\n")
+        texts[key] = depset([file])
+    return [
+        DefaultInfo(files = depset(outputs.values())),
+        ImageLayersInfo(layers = outputs, **config),
+        OutputGroupInfo(**({name: depset([file]) for name, file in outputs.items()} | texts)),
+    ]
+
+py_image_layers = rule(
+    implementation = _image_layers_impl,
+    doc = """The layers of a `py_binary`: `interpreter`, `site_packages`, further ones, `app`.
+
+Each is an output group; so are the files `entrypoint`, `cmd` (one word a line) and `workdir`. An empty
+layer is a valid empty archive.""",
+    attrs = ALLOWLIST | {
+        "binary": attr.label(
+            doc = "The `py_binary` or `pycross_binary`.",
+            aspects = [_packages_aspect],
+            executable = True,
+            # Already in the target's configuration: the transition is this rule's own.
+            cfg = "target",
+            mandatory = True,
+        ),
+        "directory": attr.string(doc = "Where the program lies in the image; default: the package."),
+        "format": attr.string(
+            doc = "How layers are packed.",
+            default = "tar.gz",
+            values = ["tar", "tar.gz", "tar.zst"],
+        ),
+        "groups": attr.label_keyed_string_dict(
+            doc = "Packages (labels as in `deps`) that get a layer of their own, and its name.",
+        ),
+        "layers": attr.string_list_dict(
+            doc = "Further layers: name to patterns of paths below the runfiles folder (`*` is anything).",
+        ),
+        "target_platform": attr.label(
+            doc = "The platform it is for.",
+            default = "//bazel/platforms:linux_x86_64",
+        ),
+    },
+    cfg = platform_transition,
+    provides = [ImageLayersInfo],
+    toolchains = [
+        WHEELBUILD,
+        config_common.toolchain_type(_PYTHON, mandatory = False),
+    ],
+)

@@ -1,0 +1,107 @@
+"""`py_image` with rules_oci, 1.x and 2.x."""
+
+load("@rules_oci//oci:defs.bzl", "oci_image", "oci_image_index")
+load("@wheelbuild_oci//:load.bzl", "oci_load")
+load("//bazel/private:image.bzl", "image_layers")
+load("//bazel/private:pycross_binary.bzl", "pycross_binary")
+
+_PLATFORM = Label("//bazel/platforms:linux_x86_64")
+
+def py_image(
+        name,
+        binary,
+        base = "@pycross_image_base_oci",
+        layers = [],
+        target_platform = _PLATFORM,
+        target_platforms = None,
+        python_config_setting = None,
+        cross_name_prefix = "y",
+        tag = "latest",
+        repo_tag = None,
+        groups = {},
+        directory = None,
+        format = "tar.gz",
+        **kwargs):
+    """An OCI image of a `py_binary`.
+
+    Makes `NAME`, `NAME.tar` (for `docker load`), `NAME_interpreter_layer`, `NAME_site_packages_layer`,
+    `NAME_app_layer`, and PREFIX + BINARY, the binary as it is for the target.
+
+    Args:
+        name: name of the image
+        binary: label of the py_binary
+        base: label of the base image
+        layers: list of further tar files that go between base and program, or a dict from the name
+            of a further layer to patterns of what belongs in it
+        target_platform: label of the platform
+        target_platforms: dict from a name to a platform's label: makes one image for each, called
+            NAME_KEY, and NAME is their index
+        python_config_setting: accepted and not needed: the interpreter is that of the platform's toolchain
+        cross_name_prefix: prefix of the name of the transitioned binary
+        tag: tag of `repo_tag`'s default
+        repo_tag: what NAME.tar is loaded as; default PACKAGE/BINARY:TAG
+        groups: packages that get a layer of their own: label to the layer's name
+        directory: where the program lies in the image; default: the package
+        format: `tar.gz`, `tar.zst` or `tar`
+        **kwargs: passed on to `oci_image`
+    """
+    if target_platforms:
+        images = []
+        for key, platform in target_platforms.items():
+            py_image(
+                name = "{}_{}".format(name, key),
+                binary = binary,
+                base = base,
+                layers = layers,
+                target_platform = platform,
+                cross_name_prefix = "{}_{}_".format(cross_name_prefix, key),
+                tag = tag,
+                repo_tag = repo_tag,
+                groups = groups,
+                directory = directory,
+                format = format,
+                **kwargs
+            )
+            images.append(":{}_{}".format(name, key))
+        oci_image_index(
+            name = name,
+            images = images,
+            visibility = kwargs.get("visibility"),
+        )
+        return
+    _ = python_config_setting  # buildifier: disable=unused-variable
+    common = {key: kwargs[key] for key in ["tags", "testonly", "visibility"] if key in kwargs}
+    further = layers if type(layers) == "dict" else {}
+    pycross_binary(
+        name = cross_name_prefix + native.package_relative_label(binary).name,
+        binary = binary,
+        target_platform = target_platform,
+        **common
+    )
+    parts = image_layers(
+        name = name,
+        binary = binary,
+        target_platform = target_platform,
+        repo_tag = repo_tag,
+        tag = tag,
+        directory = directory,
+        groups = groups,
+        layers = further,
+        format = format,
+        **common
+    )
+    oci_image(
+        name = name,
+        base = base,
+        tars = ([] if further else layers) + parts.labels,
+        entrypoint = kwargs.pop("entrypoint", parts.config("entrypoint")),
+        cmd = kwargs.pop("cmd", parts.config("cmd")),
+        workdir = kwargs.pop("workdir", parts.workdir),
+        **kwargs
+    )
+    oci_load(
+        name = name + ".tar",
+        image = ":" + name,
+        repo_tags = [parts.repo_tag],
+        **common
+    )
