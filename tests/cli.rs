@@ -337,3 +337,23 @@ fn events_are_json_lines() {
     let wheel = events.iter().find(|event| event["event"] == "wheel").unwrap();
     assert_eq!(wheel["file"], "out/eventful-1.0-py3-none-any.whl");
 }
+
+/// What a worker of a build system has lying about must not reach a hermetic run.
+#[test]
+fn a_hermetic_run_takes_nothing_but_its_arguments() {
+    let room = Room::new();
+    room.write("wheelbuild.toml", "nonsense = true\n");
+    let ran = room.wheelbuild(["toolchain", "list"]).ran();
+    assert_eq!(ran.code, Some(2), "the configuration is read otherwise: {}", ran.stderr);
+    let ran = room
+        .wheelbuild(["toolchain", "list", "--hermetic", "--json"])
+        .env("WHEELBUILD_CACHE_DIR", "/proc/nowhere")
+        .env("WHEELBUILD_CONFIG", "/proc/nowhere/wheelbuild.toml")
+        .env("SOURCE_DATE_EPOCH", "yesterday")
+        .ran()
+        .succeeded();
+    let listed: Value = serde_json::from_str(&ran.stdout).unwrap();
+    assert!(listed["tools"][0]["program"].is_null(), "a tool of another cache was found: {listed}");
+    let ran = room.wheelbuild(["toolchain", "fetch", "zig", "--hermetic"]).ran();
+    assert_eq!(ran.code, Some(5), "the network is not asked: {}", ran.stderr);
+}

@@ -96,6 +96,7 @@ fn dispatch(verb: Verb, context: &Context) -> Result<(), Failure> {
         Verb::Verify(arguments) => verb::verify::run(&arguments, context)?,
         Verb::Inspect(arguments) => verb::inspect::run(&arguments, context)?,
         Verb::Install(arguments) => verb::install::run(&arguments, context)?,
+        Verb::Fetch(arguments) => verb::fetch::run(&arguments, context)?,
         Verb::Doctor => verb::doctor::run(context)?,
         Verb::Toolchain { action } => verb::toolchain::run(&action, context)?,
         Verb::Explain(arguments) => verb::explain::run(&arguments, context)?,

@@ -159,6 +159,8 @@ pub struct PlannedOutput {
     pub languages: Vec<String>,
     /// From what the project needs itself, to this package.
     pub needed_by: Vec<String>,
+    /// Names of the packages it depends on itself there, where the lock says.
+    pub requires: Vec<String>,
 }
 
 /// What would be done.

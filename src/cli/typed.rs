@@ -82,6 +82,8 @@ pub enum Verb {
     Explain(Explain),
     /// Install wheels into a folder
     Install(Install),
+    /// Fetch one file of the index by its digest
+    Fetch(Fetch),
     /// Show what this machine offers
     Doctor,
     /// Show or empty the local cache
@@ -321,6 +323,22 @@ pub struct Install {
     pub wheels: Vec<PathBuf>,
     /// The folder that becomes a site-packages folder
     #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub outdir: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Fetch {
+    /// The project
+    #[arg(value_name = "PROJECT")]
+    pub project: String,
+    /// The file's name on the index
+    #[arg(value_name = "FILE")]
+    pub file: String,
+    /// Its sha256; another file is refused
+    #[arg(long, value_name = "HEX")]
+    pub sha256: String,
+    /// The folder to put it into
+    #[arg(short, long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
     pub outdir: PathBuf,
 }
 

@@ -44,6 +44,8 @@ pub struct Selected<'l> {
     pub extras: BTreeSet<String>,
     /// A shortest way to it, from what the project depends on itself: `h2 4.3.0` after `grpclib 0.4.9`.
     pub path: Vec<String>,
+    /// Names of the selected packages that it depends on itself. Empty where the lock does not say.
+    pub requires: BTreeSet<String>,
 }
 
 /// What a selection has come to, before it is known to be one version of each.
@@ -68,6 +70,8 @@ impl Lock {
         };
         self.one_of_each(&chosen, environment)?;
         let paths = self.paths(&chosen, selection, environment);
+        let names: BTreeSet<&str> =
+            chosen.packages.keys().map(|position| self.packages[*position].name.as_str()).collect();
         let mut selected: Vec<Selected<'_>> = chosen
             .packages
             .into_iter()
@@ -75,12 +79,38 @@ impl Lock {
             .map(|(position, extras)| Selected {
                 package: &self.packages[position],
                 position,
+                requires: self.requires(position, &extras, &names, environment),
                 extras,
                 path: paths.get(&position).cloned().unwrap_or_default(),
             })
             .collect();
         selected.sort_by(|a, b| a.package.name.cmp(&b.package.name));
         Ok(selected)
+    }
+
+    /// The names among `chosen` that the package at `position` depends on with `extras`.
+    fn requires(
+        &self,
+        position: usize,
+        extras: &BTreeSet<String>,
+        chosen: &BTreeSet<&str>,
+        environment: &Environment,
+    ) -> BTreeSet<String> {
+        let package = &self.packages[position];
+        let wanted = |part: &Part| match part {
+            Part::Main => true,
+            Part::Extra(names) => names.split(',').any(|name| extras.contains(name)),
+            Part::Group(_) => false,
+        };
+        let parts = package.dependencies.keys().filter(|part| wanted(part));
+        let edges = parts.flat_map(|part| {
+            let asked = self.seen_by(part, extras);
+            package.edges(part).iter().filter(move |edge| edge.marker.holds(environment, &asked))
+        });
+        edges
+            .map(|edge| edge.name.clone())
+            .filter(|name| chosen.contains(name.as_str()) && *name != package.name)
+            .collect()
     }
 
     /// Why the package at `position` is not among the selected, as a sentence.

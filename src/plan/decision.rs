@@ -109,4 +109,6 @@ pub struct Decision {
     pub build: Option<ToBuild>,
     /// From what the project depends on itself, to this package.
     pub path: Vec<String>,
+    /// Names of the packages it depends on itself, where the lock says.
+    pub requires: Vec<String>,
 }

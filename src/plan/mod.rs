@@ -189,6 +189,7 @@ impl Planner<'_> {
             hints: Vec::new(),
             build: None,
             path: Vec::new(),
+            requires: Vec::new(),
         }
     }
 
@@ -200,6 +201,7 @@ impl Planner<'_> {
     fn decide(&self, selected: &Selected<'_>) -> Decision {
         let mut decision = self.decide_package(selected.position);
         decision.path.clone_from(&selected.path);
+        decision.requires = selected.requires.iter().cloned().collect();
         decision
     }
 

@@ -32,7 +32,7 @@ remote_build() {
 tier_remote() {
     prepare remote bzlmod
     need_casd
-    local port=50064 server
+    port=50064
     rm -rf "$work/cas"
     in_root "$casd" "--bind=127.0.0.1:$port" --buildbox-run=/usr/bin/buildbox-run-hosttools \
         --runner-arg=--disable-localcas --runner-arg=--clearenv --jobs=2 "$work/cas" >"$work/casd.log" 2>&1 &

@@ -5,6 +5,7 @@ pub mod cache;
 pub mod check;
 pub mod doctor;
 pub mod explain;
+pub mod fetch;
 pub mod generate;
 pub mod index;
 pub mod inspect;

@@ -253,6 +253,7 @@ fn planned(decision: &Decision) -> PlannedOutput {
         risk: build.map(|build| build.risk.name().to_owned()),
         languages: build.map(|build| build.languages.clone()).unwrap_or_default(),
         needed_by: decision.path.clone(),
+        requires: decision.requires.clone(),
     }
 }
 

@@ -200,7 +200,8 @@ fn foreign_wheels_and_twins_are_refused_by_name_alone() {
     assert!(error.causes()[0].contains("aarch64"), "{error}");
     let twin = wheels.add("a-2", "py3-none-any", &[]);
     assert!(check(&[fits, twin], &tags).unwrap_err().causes()[0].contains("a-1-py3"));
-    let error = GivenWheel::open(Path::new("/nonexistent/notawheel.zip")).unwrap_err();
+    let other = tempfile::NamedTempFile::with_suffix(".zip").unwrap();
+    let error = GivenWheel::open(other.path()).unwrap_err();
     assert_eq!(error.code(), Code::BuildDependency);
     let error = GivenWheel::open(Path::new("/nonexistent/a-1-py3-none-any.whl")).unwrap_err();
     assert_eq!(error.code(), Code::InputNotFound);
