@@ -47,7 +47,7 @@ need_files() {
     local pip=("$python_x86_64/bin/python3" -m pip download -q --no-deps -d "$work/files") sdist machine
     (
         set -e
-        for sdist in markupsafe==3.0.3 grpclib==0.4.8 kiwisolver==1.4.9; do
+        for sdist in markupsafe==3.0.3 grpclib==0.4.8 kiwisolver==1.4.9 regex==2025.11.3 simplejson==3.20.2 wrapt==1.17.3; do
             have "${sdist%%==*}-*.tar.gz" || "${pip[@]}" --no-binary :all: "$sdist"
         done
         have "setuptools-80*.whl" ||
