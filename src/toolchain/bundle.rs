@@ -38,8 +38,8 @@ pub fn write(zig: &Zig, kit: &KitPaths, target: &Target, cxx: bool, out: &Path) 
     let scratch = scratch(&kit.root)?;
     let failed = |error: std::io::Error| Error::io("write", out, &error);
     let about = About { version: 1, key: key(zig).to_string(), target: target.to_string() };
-    let about =
-        serde_json::to_vec(&about).map_err(|error| Error::bug(format!("{ABOUT} does not serialise: {error}")))?;
+    let about = serde_json::to_vec(&about)
+        .map_err(|error| Error::bug(format!("{ABOUT} does not serialise: {error}")))?;
     let mut tar = tar::Builder::new(File::create(out).map_err(failed)?);
     append(&mut tar, ABOUT, &about).map_err(failed)?;
     for part in Part::needed(target, cxx) {
@@ -63,13 +63,20 @@ pub fn read(zig: &Zig, store: &Path, path: &Path) -> Result<KitPaths> {
     let unusable = |why: String| {
         Error::new(Code::RuntimeKit, format!("`{}` is no runtime kit for this build", path.display()))
             .cause(why)
-            .hint("make it with this program and this zig: `wheelbuild toolchain kit --target T --output FILE`")
+            .hint(
+                "make it with this program and this zig: `wheelbuild toolchain kit --target T --output FILE`",
+            )
     };
     archive::unpack(path, scratch.path(), &LIMITS).map_err(|error| unusable(error.headline().to_owned()))?;
-    let about = std::fs::read(scratch.path().join(ABOUT)).map_err(|_| unusable("it has no kit.json".to_owned()))?;
+    let about =
+        std::fs::read(scratch.path().join(ABOUT)).map_err(|_| unusable("it has no kit.json".to_owned()))?;
     let about: About = serde_json::from_slice(&about).map_err(|error| unusable(error.to_string()))?;
     if about.key != key(zig).to_string() {
-        return Err(unusable(format!("it was made by another zig or wheelbuild: key {}, not {}", about.key, key(zig))));
+        return Err(unusable(format!(
+            "it was made by another zig or wheelbuild: key {}, not {}",
+            about.key,
+            key(zig)
+        )));
     }
     let target: Target = about.target.parse()?;
     for part in Part::needed(&target, true) {

@@ -33,7 +33,10 @@ fn dist_info(archive: &ZipReader) -> Result<String> {
     });
     match tops.collect::<Vec<_>>()[..] {
         [only] => Ok(only.to_owned()),
-        _ => Err(Error::new(Code::BadWheel, "the archive is no wheel").cause("it has not one `.dist-info/WHEEL`")),
+        _ => {
+            Err(Error::new(Code::BadWheel, "the archive is no wheel")
+                .cause("it has not one `.dist-info/WHEEL`"))
+        }
     }
 }
 
@@ -46,7 +49,8 @@ fn compress(tags: &[Tag]) -> Result<TagSet> {
         all.dedup();
         all.join(".")
     };
-    let text = [distinct(|tag| &tag.python), distinct(|tag| &tag.abi), distinct(|tag| &tag.platform)].join("-");
+    let text =
+        [distinct(|tag| &tag.python), distinct(|tag| &tag.abi), distinct(|tag| &tag.platform)].join("-");
     let set: TagSet = text.parse()?;
     if set.expand() != tags {
         return Err(Error::new(Code::BadWheel, "no file name says the tags that WHEEL names")

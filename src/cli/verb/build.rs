@@ -60,7 +60,8 @@ pub fn run(arguments: &Build, context: &Context) -> Result<(), Failure> {
             bundle::read(&zig, &cache.folder("kits")?, kit)?;
         }
     }
-    let sysroot = arguments.sysroot_file.iter().map(|text| ready::setting(text)).collect::<Result<Vec<_>>>()?;
+    let sysroot =
+        arguments.sysroot_file.iter().map(|text| ready::setting(text)).collect::<Result<Vec<_>>>()?;
     let sysroot = if sysroot.is_empty() { None } else { Some(sysroot_of(&sysroot, &cache)?) };
     options.sysroots.extend(sysroot.iter().map(|folder| folder.path().to_owned()));
     let start = Instant::now();

@@ -14,7 +14,8 @@ pub fn run(arguments: &Fetch, context: &Context) -> Result<()> {
     let offline = context.global.offline || found.config.offline.unwrap_or(false);
     let index = Index::of_process(offline, context.report.clone());
     let remote = index.file(&arguments.project, &arguments.file, &sha256)?;
-    let fetched = context.report.phase(&arguments.file, "fetch", || index.fetch(&remote, &arguments.outdir))?;
+    let fetched =
+        context.report.phase(&arguments.file, "fetch", || index.fetch(&remote, &arguments.outdir))?;
     if context.global.json {
         return print_json(&serde_json::json!({
             "version": 1, "path": fetched.path, "sha256": fetched.sha256, "size": fetched.size,
