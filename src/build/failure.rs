@@ -4,8 +4,9 @@ use std::path::Path;
 
 use super::Job;
 use super::layout::Layout;
+use crate::native::Library;
 use crate::report::{Code, Error};
-use crate::toolchain::diagnosis;
+use crate::toolchain::diagnosis::{self, Missing};
 use crate::toolchain::driver::Call;
 
 /// Lines of the log that an error shows when nothing better is known.
@@ -36,7 +37,22 @@ pub(super) fn of_hooks(
             .unwrap_or_else(|| backend_error(&log, exception))
             .wrap(headline),
     };
-    error.log(layout.hook_log())
+    with_library(error, calls, &log).log(layout.hook_log())
+}
+
+/// `error`, and if a header or library is missing that the catalogue has, how to ask for it.
+fn with_library(error: Error, calls: &[Call], log: &str) -> Error {
+    if !matches!(error.code(), Code::MissingHeader | Code::MissingLibrary) {
+        return error;
+    }
+    let known = diagnosis::missing(calls, log).into_iter().find_map(|missing| match missing {
+        Missing::Header(name) => Library::of_header(&name),
+        Missing::Library(name) => Library::of_link(&name),
+    });
+    match known {
+        Some(library) => error.hint(format!("or have it provided: `--native {}`", library.name)),
+        None => error,
+    }
 }
 
 /// `error`, and if it is that an extension was lost, why it was.

@@ -57,9 +57,10 @@ impl Builder<'_> {
         native::choose(library, job.target, asked.and_then(|asked| asked.way))
     }
 
-    /// Where the names are kept that the hooks of an sdist missed.
+    /// Where the names are kept that the hooks missed. Under the whole request: what another target or
+    /// another version of this program missed must not decide these bytes.
     fn native_note(&self, job: &Job<'_>) -> Result<PathBuf> {
-        Ok(self.cache.folder("locks")?.join(format!("{}-native.txt", job.sdist.sha256())))
+        Ok(self.cache.folder("locks")?.join(format!("{}-native.txt", job.request.key())))
     }
 
     /// The tree of a library, and what it is for the record; `needs` are the pieces of what it needs.

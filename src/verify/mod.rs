@@ -107,6 +107,14 @@ fn options_of(record: &BuildRecord, options: &Options) -> Result<Options> {
     options.allow_pure = given("allow-pure") == Some("true");
     options.build_requires =
         given("build-requires").map(|text| text.lines().map(str::to_owned).collect()).unwrap_or_default();
+    let native = given("native").unwrap_or_default().split_whitespace();
+    (options.native_only, options.native) = (false, Vec::new());
+    for word in native {
+        match word {
+            "none" => options.native_only = true,
+            asked => options.native.push(asked.parse()?),
+        }
+    }
     for (name, value) in &record.options {
         if let Some(variable) = name.strip_prefix("env.").filter(|name| !["CC", "CXX"].contains(name)) {
             options.env.insert(variable.to_owned(), value.clone());
