@@ -20,7 +20,7 @@ def driver_args(ctx, verb):
     args.add("--quiet")
     return args
 
-def run_driver(ctx, *, args, mnemonic, inputs, outputs, message, more_args = [], resource_set = None, requirements = {}):
+def run_driver(ctx, *, args, mnemonic, inputs, outputs, message, more_args = [], resource_set = None, path_mapping = True):
     """Declares an action of `wheelbuild`. It sees its arguments and inputs, and nothing else.
 
     Args:
@@ -32,7 +32,7 @@ def run_driver(ctx, *, args, mnemonic, inputs, outputs, message, more_args = [],
         more_args: list of Args
         message: string, shown while it runs
         resource_set: function as `ctx.actions.run` takes it
-        requirements: dict, further execution requirements
+        path_mapping: False when arguments hold paths that Bazel cannot map, being text already
     """
     toolchain = ctx.toolchains[WHEELBUILD]
     ctx.actions.run(
@@ -46,8 +46,7 @@ def run_driver(ctx, *, args, mnemonic, inputs, outputs, message, more_args = [],
         use_default_shell_env = False,
         execution_requirements = {
             "block-network": "1",
-            "supports-path-mapping": "1",
-        } | requirements,
+        } | ({"supports-path-mapping": "1"} if path_mapping else {}),
         resource_set = resource_set,
         toolchain = WHEELBUILD,
     )

@@ -106,7 +106,7 @@ def _manifest_line(root, workspace):
 
     def line(file):
         place = file.short_path[3:] if file.short_path.startswith("../") else workspace + "/" + file.short_path
-        return _line("file", root + place, file.path)
+        return _line("file", root + place, file.path) + ","
 
     return line
 
@@ -119,14 +119,17 @@ def _layer(ctx, name, root, files, lines, extra_inputs = []):
     manifest = ctx.actions.args()
     manifest.use_param_file("--manifest=%s", use_always = True)
     manifest.set_param_file_format("multiline")
+    manifest.add('{"version": 1, "entries": [')
     manifest.add_all(
         files,
         map_each = _manifest_line(root, ctx.workspace_name),
         allow_closure = True,
-        expand_directories = False,
         uniquify = True,
     )
-    manifest.add_all(lines)
+    manifest.add_all(lines, format_each = "%s,")
+
+    # The list needs an entry without a comma behind it: the root, which is there anyway.
+    manifest.add(json.encode({"folder": True, "path": "/"}) + "]}")
     args = driver_args(ctx, ["layer"])
     args.add("--compression", _COMPRESSIONS[ctx.attr.format])
     args.add("--output", layer)
@@ -137,6 +140,7 @@ def _layer(ctx, name, root, files, lines, extra_inputs = []):
         mnemonic = "ImageLayer",
         inputs = depset(extra_inputs, transitive = [files]),
         outputs = [layer],
+        path_mapping = not lines,
         message = "Writing the {} layer of %{{label}}".format(name),
     )
     return layer
@@ -195,6 +199,8 @@ def _image_layers_impl(ctx):
         layers[name].append(file)
 
     # The application's layer has what names no input: the program, links, and empty files.
+    nothing = ctx.actions.declare_file(ctx.label.name + ".empty")
+    ctx.actions.write(nothing, "")
     lines = [
         json.encode({"path": program, "file": executable.path, "mode": "0755"}),
     ]
@@ -204,8 +210,8 @@ def _image_layers_impl(ctx):
         lines.append(_line("file", root + link.path, link.target_file.path))
     for empty in runfiles.empty_filenames.to_list():
         place = empty[3:] if empty.startswith("../") else ctx.workspace_name + "/" + empty
-        lines.append(json.encode({"path": root + place, "content": ""}))
-    extra = [executable]
+        lines.append(json.encode({"file": nothing.path, "mode": "0644", "path": root + place}))
+    extra = [executable, nothing]
     extra.extend([link.target_file for link in runfiles.symlinks.to_list() + runfiles.root_symlinks.to_list()])
     mapping = getattr(binary[DefaultInfo].files_to_run, "repo_mapping_manifest", None)
     if mapping:

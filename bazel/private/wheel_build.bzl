@@ -144,6 +144,8 @@ def _wheel_build_impl(ctx):
         inputs = depset(inputs, transitive = transitive),
         outputs = [wheel, name_file, provenance],
         message = "Building the wheel of %{label} for " + target,
+        # Include folders are text.
+        path_mapping = not headers,
         resource_set = _RESOURCE_SETS.get(ctx.attr.cpus),
     )
     return [

@@ -73,16 +73,20 @@ start_database() {
     # Nobody has to reach it, whatever the mode of the folders above the repository is.
     place=$(mktemp -d /tmp/bazel-test-XXXXXX)
     chmod 755 "$place"
-    cp -a "$(dirname "$postgres")" "$place/pginstall"
+    # Its libraries lie beside the package, where its programs look for them.
+    local package
+    package=$(dirname "$(dirname "$postgres")")
+    cp -a "$package" "$package.libs" "$place"
+    postgres=$place/pgserver/pginstall/bin
     install -d -o 65534 -g 65534 "$place/pg"
-    as_nobody "$place/pginstall/bin/initdb" -D "$place/pg/data" -U bgd --auth=trust -E UTF8 --locale=C >"$work/pg.log" 2>&1
-    as_nobody "$place/pginstall/bin/postgres" -D "$place/pg/data" -c listen_addresses=127.0.0.1 -p 55432 -k "$place/pg" \
+    as_nobody "$postgres/initdb" -D "$place/pg/data" -U bgd --auth=trust -E UTF8 --locale=C >"$work/pg.log" 2>&1
+    as_nobody "$postgres/postgres" -D "$place/pg/data" -c listen_addresses=127.0.0.1 -p 55432 -k "$place/pg" \
         >>"$work/pg.log" 2>&1 &
     pids+=($!)
     until_port 55432
     local try
     for try in $(seq 50); do
-        as_nobody "$place/pginstall/bin/createdb" -h 127.0.0.1 -p 55432 -U bgd bgd >>"$work/pg.log" 2>&1 && return
+        as_nobody "$postgres/createdb" -h 127.0.0.1 -p 55432 -U bgd bgd >>"$work/pg.log" 2>&1 && return
         read -rt 0.2 <> <(:) || :
     done
     die "PostgreSQL does not answer: $(tail -1 "$work/pg.log")"
