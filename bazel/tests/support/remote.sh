@@ -85,6 +85,7 @@ start_database() {
     pids+=($!)
     until_port 55432
     local try
+    # shellcheck disable=SC2034
     for try in $(seq 50); do
         as_nobody "$postgres/createdb" -h 127.0.0.1 -p 55432 -U bgd bgd >>"$work/pg.log" 2>&1 && return
         read -rt 0.2 <> <(:) || :

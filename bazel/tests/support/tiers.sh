@@ -22,7 +22,7 @@ prepare() {
     folder=$(make_workspace "$1")
     rc=$work/$1.rc out=$work/out-$1
     write_rc "$rc" "$2"
-    cd "$folder"
+    cd "$folder" || exit
     trap 'run_bazel "$out" "$rc" shutdown >/dev/null 2>&1 || true' EXIT
 }
 
