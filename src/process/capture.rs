@@ -40,7 +40,29 @@ pub fn capture<A>(
 where
     A: Into<OsString>,
 {
-    let output = duct::cmd(program, args)
+    wait(duct::cmd(program, args), program, env)
+}
+
+/// As [`capture`], in the folder `cwd`: for programs that read a configuration from the folder they
+/// are started in and those above it.
+///
+/// # Errors
+///
+/// As [`capture`].
+pub fn capture_in<A>(
+    cwd: &Path,
+    program: &Path,
+    args: impl IntoIterator<Item = A>,
+    env: &BTreeMap<OsString, OsString>,
+) -> Result<Output>
+where
+    A: Into<OsString>,
+{
+    wait(duct::cmd(program, args).dir(cwd), program, env)
+}
+
+fn wait(command: duct::Expression, program: &Path, env: &BTreeMap<OsString, OsString>) -> Result<Output> {
+    let output = command
         .full_env(env)
         .stdin_null()
         .stdout_capture()

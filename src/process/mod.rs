@@ -23,7 +23,7 @@ mod sandbox;
 #[cfg_attr(not(target_os = "linux"), path = "supervisor/elsewhere.rs")]
 mod supervisor;
 
-pub use capture::{Output, capture};
+pub use capture::{Output, capture, capture_in};
 pub use environment::{BUILD_HOME, base_environment, passthrough};
 pub use interrupt::Interrupt;
 pub use isolation::{Isolation, IsolationChoice, available, choose, expect, set_supervisor};

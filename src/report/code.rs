@@ -88,6 +88,10 @@ codes! {
     BuildLock = 303, Failed, "build lock violated", "A build requirement differs from the companion lock. Run again with `--upgrade` to lock anew.";
     BuildDependency = 304, Failed, "unusable build dependency", "A wheel given by `--build-dep` cannot be installed for this interpreter.";
 
+    RustTarget = 370, Platform, "no Rust for the target", "The project is written in Rust, and no Rust toolchain that can be used compiles for the target: rustc, cargo and the standard libraries of the target and of the build machine are needed. The message says what each toolchain found lacks and which command installs it (`rustup target add …`); `--rust DIR` names another.";
+    RustVersion = 371, Failed, "Rust is too old", "The project, or one of its crates, needs a later release of Rust than the toolchain that was found. The message names the release. `--rust DIR` names another toolchain.";
+    CargoLock = 372, Failed, "wrong Cargo.lock or manifest", "A Cargo.toml or Cargo.lock of the project cannot be read, or no set of crates fits it.";
+
     // 04: the build
     Backend = 401, Failed, "the build backend failed", "The PEP 517 hook raised an error. The deciding lines come from its log.";
     Compiler = 402, Failed, "compiler error", "The compiler rejected a source file.";
@@ -131,6 +135,7 @@ codes! {
     IndexConfig = 606, Usage, "unreadable index configuration", "The package index that pip or uv is configured to use cannot be found out.";
 
     LeftArchive = 660, Network, "left the archive", "A pinned package is in no Debian archive that is configured. Archives keep few versions, and another one is never used silently. The message names the file, its sha256 and the folder of the cache to put it into; `--debian-archive URL|DIR` names an archive or a folder that still has it.";
+    CrateFetch = 670, Network, "crates cannot be fetched", "cargo could not fetch the crates that the project's Cargo.lock names. cargo's own configuration (`~/.cargo/config.toml`, CARGO_ variables, proxies) decides which registry is asked; the build itself has no network.";
 
     // 07: cache and storage
     Io = 701, Storage, "file access failed", "A file or folder could not be read or written.";

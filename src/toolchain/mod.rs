@@ -5,6 +5,7 @@ pub mod clang;
 pub mod diagnosis;
 pub mod driver;
 pub mod kit;
+pub mod rust;
 pub mod tools;
 mod zig;
 
