@@ -24,6 +24,7 @@ use crate::target::{PythonVersion, Target};
 
 pub use answer::{Answer, Outcome, read_answer};
 pub use environment::hook_environment;
+pub use rust::RustView;
 
 /// The program that runs the hooks, and what it imports when setuptools builds extensions.
 const HOOK: [(&str, &str); 2] =
@@ -60,6 +61,8 @@ pub struct Subject<'a> {
     pub backend: &'a str,
     /// Programs in the build environment's `bin` folder.
     pub programs: &'a [String],
+    /// Rust, where the source needs it.
+    pub rust: Option<&'a RustView>,
     /// Most compilers at once.
     pub jobs: usize,
     pub source_date_epoch: u64,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::layout::{Layout, Place};
 use super::options::CompilerChoice;
+use super::rust::Rust;
 use super::{Builder, Job};
 use crate::cache::Digest;
 use crate::elf::SymbolTable;
@@ -30,7 +31,13 @@ pub(super) struct Compilers {
 
 impl Compilers {
     /// Gets what is missing and writes the drivers.
-    pub fn prepare(builder: &Builder<'_>, job: &Job<'_>, layout: &Layout, root: &Path) -> Result<Self> {
+    pub fn prepare(
+        builder: &Builder<'_>,
+        job: &Job<'_>,
+        layout: &Layout,
+        root: &Path,
+        rust: &Rust,
+    ) -> Result<Self> {
         let zig = builder.zig()?;
         let store = builder.cache.folder("kits")?;
         let cxx = builder.options.compiler == CompilerChoice::Kit && speaks_cxx(root);
@@ -64,6 +71,7 @@ impl Compilers {
         let source = layout.source.join(root.strip_prefix(&layout.source.host).unwrap_or(Path::new("")));
         config.source = Some(source.inside.clone());
         config.prefix_maps = prefix_maps(layout, &source, &[&zig_folder, &kit_folder]);
+        config.prefix_maps.extend(rust.prefix_maps());
         config.hide = vec![job.python.prefix.clone()];
         config.keep = vec![layout.view.inside.clone()];
         if builder.options.compiler != CompilerChoice::Kit {
@@ -71,6 +79,7 @@ impl Compilers {
             config.libc_stubs = Some(stubs.join("usr/lib"));
         }
         driver::install(&layout.bin.host, &program.inside, &config)?;
+        rust.write_programs(layout, &config.prefix_maps)?;
         Ok(Self { zig, kit, program, zig_folder, kit_folder, native: None, config, cxx })
     }
 

@@ -8,6 +8,7 @@ use super::compilers::Compilers;
 use super::layout::{Layout, Place};
 use super::native::{Looked, Native};
 use super::requirements::Requirements;
+use super::rust::Rust;
 use super::{Builder, Job, failure};
 use crate::backend::{self, Answer, Outcome, Paths, Subject};
 use crate::process::{self, Command, Mount, Sandbox};
@@ -45,6 +46,7 @@ impl Builder<'_> {
         compilers: &mut Compilers,
         requirements: &mut Requirements,
         native: &mut Native,
+        rust: &Rust,
     ) -> Result<HookOutcome> {
         let mut fresh = true;
         for _ in 0..MOST_RUNS {
@@ -54,7 +56,7 @@ impl Builder<'_> {
             fresh = false;
             let env = layout.existing(&self.environment(job, requirements)?, "env");
             let answer = self.report.phase(&job.subject, "hooks", || {
-                self.run_once(job, layout, tree, compilers, requirements, &env)
+                self.run_once(job, layout, tree, compilers, requirements, rust, &env)
             })?;
             let calls = driver::read_log(&layout.log.host)?;
             if !compilers.cxx && driver::needs_cxx_runtime(&calls) {
@@ -106,6 +108,7 @@ impl Builder<'_> {
         .log(layout.hook_log()))
     }
 
+    #[allow(clippy::too_many_arguments, reason = "one value of every stage before it")]
     fn run_once(
         &self,
         job: &Job<'_>,
@@ -113,6 +116,7 @@ impl Builder<'_> {
         tree: &SourceTree,
         compilers: &Compilers,
         requirements: &Requirements,
+        rust: &Rust,
         env: &Place,
     ) -> Result<Answer> {
         let source = layout.source.join(tree.root.strip_prefix(&layout.source.host).unwrap_or(Path::new("")));
@@ -128,11 +132,13 @@ impl Builder<'_> {
             sysroots: compilers.sysroots().to_vec(),
         };
         let programs = names_in(&env.host.join("bin"));
+        let rust_view = rust.prepare_run(layout, tree)?;
         let subject = Subject {
             target: job.target,
             python: job.python.version,
             backend: &tree.build_system.backend,
             programs: &programs,
+            rust: rust_view.as_ref(),
             jobs: self.options.jobs,
             source_date_epoch: self.options.source_date_epoch,
         };
@@ -164,6 +170,7 @@ impl Builder<'_> {
         sandbox.limits = self.options.limits.clone();
         sandbox.mounts = job.python.mounts.iter().map(Mount::here).collect();
         sandbox.mounts.extend(compilers.mounts(self, layout)?);
+        sandbox.mounts.extend(rust.mounts());
         sandbox.mounts.push(env.mount());
         sandbox.mounts.extend(layout.mounts());
         sandbox.mounts.push(Mount::at(view_folder, &layout.view.inside));

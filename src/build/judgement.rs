@@ -6,6 +6,7 @@ use super::layout::Layout;
 use super::native::Native;
 use super::output::Built;
 use super::requirements::Requirements;
+use super::rust::Rust;
 use super::{Builder, Job, failure};
 use crate::cache::{Digest, KeyParts, ResultEntry};
 use crate::elf::{self, Symbols};
@@ -14,9 +15,15 @@ use crate::sdist::SourceTree;
 use crate::toolchain::diagnosis;
 use crate::wheel::judge::{Contents, Expectation, Verdict, judge};
 use crate::wheel::{
-    Artefact, BuildPath, BuildRecord, Library, Provenance, PythonRecord, RawWheel, TagSet, Tool,
+    Artefact, BuildPath, BuildRecord, Crate, Library, Provenance, PythonRecord, RawWheel, TagSet, Tool,
     WheelBuilder, check_complete,
 };
+
+/// What Rust had a hand in.
+struct RustRecord {
+    compiler: Option<(String, Digest)>,
+    crates: Vec<Crate>,
+}
 
 impl Builder<'_> {
     /// Judges what the hooks left and makes the canonical wheel of it.
@@ -29,6 +36,7 @@ impl Builder<'_> {
         compilers: &Compilers,
         requirements: &Requirements,
         native: &Native,
+        rust: &Rust,
         outcome: HookOutcome,
         parts: KeyParts,
     ) -> Result<Built> {
@@ -42,7 +50,8 @@ impl Builder<'_> {
             }
         }
         let has_binaries = !verdict.files.is_empty();
-        let record = self.record(job, compilers, requirements, native, has_binaries, raw.metadata())?;
+        let rust = RustRecord { compiler: rust.compiler(layout), crates: rust.crates(layout) };
+        let record = self.record(job, compilers, requirements, native, rust, has_binaries, raw.metadata())?;
         let tags = TagSet::new(&verdict.pythons, &verdict.abis, &verdict.platform)?;
         let paths = outcome
             .places
@@ -116,6 +125,7 @@ impl Builder<'_> {
         compilers: &Compilers,
         requirements: &Requirements,
         native: &Native,
+        rust: RustRecord,
         has_binaries: bool,
         metadata: &crate::metadata::Metadata,
     ) -> Result<BuildRecord> {
@@ -146,6 +156,9 @@ impl Builder<'_> {
             });
             libraries.extend(native.libraries().iter().cloned());
         }
+        if let Some((version, digest)) = rust.compiler {
+            tools.push(Tool { name: "rustc".to_owned(), version, sha256: digest.to_string() });
+        }
         let options = job
             .request
             .iter()
@@ -171,6 +184,7 @@ impl Builder<'_> {
                 .collect(),
             tools,
             libraries,
+            crates: rust.crates,
             options,
             config_settings: self.options.config_settings.clone(),
             isolation: job.isolation.name().to_owned(),

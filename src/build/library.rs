@@ -87,7 +87,7 @@ impl Builder<'_> {
         layout: &Layout,
     ) -> Result<()> {
         let root = self.packages().source(&chosen.pins, &layout.source.host)?;
-        let mut compilers = Compilers::prepare(self, job, layout, &root)?;
+        let mut compilers = Compilers::prepare(self, job, layout, &root, &super::rust::Rust::Unused)?;
         if chosen.library.cxx && !compilers.cxx {
             compilers.add_cxx(self, job)?;
         }

@@ -14,6 +14,7 @@ mod native;
 mod options;
 mod output;
 mod requirements;
+mod rust;
 
 use std::path::PathBuf;
 
@@ -102,7 +103,7 @@ impl<'a> Builder<'a> {
         };
         check_python(&sdist, &python, &subject)?;
         let request = key::request(self.options, sdist.sha256(), &python, target)?;
-        if let Some(built) = self.cached(&request)? {
+        if let Some(built) = self.cached(&request, target)? {
             return Ok(built);
         }
         let isolation = process::expect(self.options.isolation)?;
@@ -128,7 +129,8 @@ impl<'a> Builder<'a> {
         target: &Target,
     ) -> Result<Option<ResultEntry>> {
         let request = key::request(self.options, sdist_sha256, python, target)?;
-        Ok(self.cache.request(request.key()).and_then(|found| self.cache.result(found.result)))
+        let entry = self.cache.request(request.key()).and_then(|found| self.cache.result(found.result));
+        Ok(entry.filter(|entry| self.same_rust(&entry.parts, target)))
     }
 
     /// The interpreter that builds run with.
@@ -170,18 +172,32 @@ impl<'a> Builder<'a> {
 
     fn run_in(&self, job: &Job<'_>, layout: &layout::Layout) -> Result<Built> {
         let tree = self.report.phase(&job.subject, "unpack", || job.sdist.unpack(&layout.source.host))?;
-        let mut compilers = compilers::Compilers::prepare(self, job, layout, &tree.root)?;
+        let rust = self.rust(job, layout, &tree)?;
+        self.interrupt.check()?;
+        let mut compilers = compilers::Compilers::prepare(self, job, layout, &tree.root, &rust)?;
         self.interrupt.check()?;
         let mut native = self.native(job, &tree)?;
         native.provide(self, job, layout, &mut compilers)?;
         self.interrupt.check()?;
         let mut requirements = self.requirements(job, &tree)?;
         self.interrupt.check()?;
-        let outcome = self.run_hooks(job, layout, &tree, &mut compilers, &mut requirements, &mut native)?;
+        let outcome = self
+            .run_hooks(job, layout, &tree, &mut compilers, &mut requirements, &mut native, &rust)
+            .map_err(|error| rust.explain(error, job, layout))?;
         self.interrupt.check()?;
-        let parts = key::result(&job.request, &requirements, native.libraries());
+        let parts = rust.key_parts(key::result(&job.request, &requirements, native.libraries()));
         let built = self.report.phase(&job.subject, "judge", || {
-            self.judge_and_write(job, layout, &tree, &compilers, &requirements, &native, outcome, parts)
+            self.judge_and_write(
+                job,
+                layout,
+                &tree,
+                &compilers,
+                &requirements,
+                &native,
+                &rust,
+                outcome,
+                parts,
+            )
         })?;
         native.remember(self, job)?;
         self.remember(job, &requirements, &built)?;
@@ -189,12 +205,16 @@ impl<'a> Builder<'a> {
     }
 
     /// The finished wheel of an earlier build of the same request, verified.
-    fn cached(&self, request: &KeyParts) -> Result<Option<Built>> {
+    fn cached(&self, request: &KeyParts, target: &Target) -> Result<Option<Built>> {
         if self.options.no_cache || self.options.upgrade {
             return Ok(None);
         }
         let Some(found) = self.cache.request(request.key()) else { return Ok(None) };
         let Some(entry) = self.cache.result(found.result) else { return Ok(None) };
+        // The request knows nothing of Rust: whether a source needs it is seen only unpacked.
+        if !self.same_rust(&entry.parts, target) {
+            return Ok(None);
+        }
         let (Some(wheel), Some(provenance)) =
             (self.cache.get(entry.wheel)?, self.cache.get(entry.provenance)?)
         else {

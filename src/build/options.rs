@@ -130,6 +130,8 @@ pub struct Options {
     pub uv: Option<PathBuf>,
     /// Where pinned Debian packages are looked for.
     pub archives: Archives,
+    /// The folder of a Rust toolchain; None takes one of this machine's.
+    pub rust: Option<PathBuf>,
     pub offline: bool,
     pub allow_python_download: bool,
     /// The time of everything in the wheel, seconds; part of the key.

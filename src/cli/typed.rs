@@ -140,6 +140,9 @@ pub struct How {
     /// machine's apt (repeatable)
     #[arg(long, value_name = "URL|DIR", env = "WHEELBUILD_DEBIAN_ARCHIVES", value_delimiter = ' ')]
     pub debian_archive: Vec<String>,
+    /// Use this Rust toolchain (what `rustc --print sysroot` prints) instead of the machine's
+    #[arg(long, value_name = "DIR", env = "WHEELBUILD_RUST", value_hint = ValueHint::DirPath)]
+    pub rust: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -45,6 +45,8 @@ pub struct Config {
     pub uv: Option<PathBuf>,
     /// Addresses of Debian archives, or folders of their files.
     pub debian_archives: Option<OneOrMany>,
+    /// The folder of a Rust toolchain.
+    pub rust: Option<PathBuf>,
     pub offline: Option<bool>,
     pub no_cache: Option<bool>,
     /// Per-package settings, by normalised name.
@@ -90,6 +92,7 @@ impl Config {
         "zig",
         "uv",
         "debian-archives",
+        "rust",
         "offline",
         "no-cache",
         "packages",
@@ -119,6 +122,7 @@ impl Config {
             timeout,
             zig,
             uv,
+            rust,
             debian_archives,
             offline,
             no_cache

@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn every_key_is_known_to_the_suggestions() {
         let text = "target='a'\npython='a'\noutdir='a'\ncache-dir='a'\nisolation='a'\ncc='a'\nbuild-lock='a'\njobs=1\n\
-                    memory='1'\nprocesses=1\ndisk='1'\ntimeout=1\nzig='a'\nuv='a'\ndebian-archives=['a']\noffline=true\nno-cache=true\n\
+                    memory='1'\nprocesses=1\ndisk='1'\ntimeout=1\nzig='a'\nuv='a'\nrust='a'\ndebian-archives=['a']\noffline=true\nno-cache=true\n\
                     [packages.a]\nconfig-settings={a=['b']}\nenv={}\nbuild-requires=[]\nnative=[]\nallow-pure=true";
         assert!(toml::from_str::<Config>(text).is_ok());
         let table: toml::Table = toml::from_str(text).unwrap();

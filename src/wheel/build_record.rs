@@ -23,6 +23,9 @@ pub struct BuildRecord {
     pub tools: Vec<Tool>,
     /// What was linked into the binaries or grafted, sorted by name.
     pub libraries: Vec<Library>,
+    /// The Rust crates that were compiled into the binaries, sorted by name and version.
+    #[serde(default)]
+    pub crates: Vec<Crate>,
     /// Options of wheelbuild that can change the bytes.
     pub options: BTreeMap<String, String>,
     /// PEP 517 config settings; a key may be given more than once.
@@ -77,6 +80,20 @@ pub struct Library {
     pub sha256: String,
 }
 
+/// A Rust crate that the project's Cargo.lock names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Crate {
+    pub name: String,
+    pub version: String,
+    /// SPDX expression, if its manifest has one.
+    pub licence: Option<String>,
+    /// Of the registry's file; None for a checkout.
+    pub sha256: Option<String>,
+    /// Of a checkout: `git+URL#COMMIT`.
+    pub source: Option<String>,
+}
+
 impl BuildRecord {
     /// The record in the one order there is, with credentials taken out of what users gave.
     ///
@@ -87,7 +104,9 @@ impl BuildRecord {
         self.requirements.sort_unstable();
         self.tools.sort_unstable();
         self.libraries.sort_unstable();
+        self.crates.sort_unstable();
         let hide = |text: &mut String| *text = redact(text).into_owned();
+        self.crates.iter_mut().filter_map(|item| item.source.as_mut()).for_each(hide);
         self.options.values_mut().for_each(hide);
         self.config_settings.values_mut().flatten().for_each(hide);
 
@@ -101,6 +120,16 @@ impl BuildRecord {
             if name.is_empty() || version.is_empty() || !is_sha256(sha256) {
                 return bug(format!("`{name}` `{version}` with the digest `{sha256}`"));
             }
+        }
+        for Crate { name, version, sha256, source, .. } in &self.crates {
+            let known = sha256.as_ref().map_or(source.is_some(), |sha256| is_sha256(sha256));
+            if name.is_empty() || version.is_empty() || !known {
+                return bug(format!("the crate `{name}` `{version}`"));
+            }
+        }
+        // Several versions of a crate in one binary are the rule.
+        if let Some(pair) = self.crates.windows(2).find(|pair| pair[0] == pair[1]) {
+            return bug(format!("the crate `{}` stands twice", pair[0].name));
         }
         let doubles = |names: Vec<&String>| {
             names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0].clone())
@@ -137,6 +166,16 @@ impl BuildRecord {
 /// Whether `text` is 64 lower-case hexadecimal digits.
 pub(super) fn is_sha256(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// The package URL of a crate (type `cargo`); that of a checkout says where it comes from.
+pub(super) fn cargo_purl(name: &str, version: &str, source: Option<&str>) -> String {
+    let mut purl = format!("pkg:cargo/{}@{}", percent(name), percent(version));
+    if let Some(source) = source {
+        purl.push_str("?vcs_url=");
+        purl.push_str(&percent(source));
+    }
+    purl
 }
 
 /// The package URL of a project on the index; `qualifiers` such as `file_name=…`
@@ -200,6 +239,7 @@ pub(super) mod tests {
                 licence: "Apache-2.0 WITH LLVM-exception".into(),
                 sha256: "6".repeat(64),
             }],
+            crates: Vec::new(),
             options: BTreeMap::from([("cc".into(), "zig".into())]),
             config_settings: BTreeMap::from([("setup-args".into(), vec!["-Da=1".into(), "-Db=2".into()])]),
             isolation: "namespaces".into(),

@@ -68,5 +68,8 @@ fn of_record(record: &BuildRecord, of_this_machine: bool) -> BTreeSet<String> {
     for item in &record.libraries {
         inputs.insert(input(Role::Library, &item.name, &item.version, Some(&item.sha256)));
     }
+    for item in &record.crates {
+        inputs.insert(input(Role::Crate, &item.name, &item.version, item.sha256.as_deref()));
+    }
     inputs
 }

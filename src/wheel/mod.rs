@@ -22,7 +22,7 @@ mod volatile;
 mod wheel_file;
 
 pub use build_paths::BuildPath;
-pub use build_record::{Artefact, BuildRecord, Library, PythonRecord, Tool};
+pub use build_record::{Artefact, BuildRecord, Crate, Library, PythonRecord, Tool};
 pub use canonical::{Wheel, WheelBuilder};
 pub use compare::{Difference, compare};
 pub use complete::check_complete;

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::build_record::{
-    Artefact, BuildRecord, Library, PythonRecord, Tool, generic_purl, is_sha256, pypi_purl,
+    Artefact, BuildRecord, Crate, Library, PythonRecord, Tool, cargo_purl, generic_purl, is_sha256, pypi_purl,
 };
 use super::json;
 use super::sbom::Role;
@@ -102,7 +102,10 @@ struct Annotations {
     /// Of files from the index: the file name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     file: Option<String>,
-    /// Of libraries: an SPDX expression.
+    /// Of crates that are a checkout: `git+URL#COMMIT`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
+    /// Of libraries and crates: an SPDX expression.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     licence: Option<String>,
     /// Of the interpreter: what tells it from other builds of its version.
@@ -216,6 +219,7 @@ impl Provenance {
         let mut sdist = None;
         let mut python = None;
         let (mut requirements, mut tools, mut libraries) = (Vec::new(), Vec::new(), Vec::new());
+        let mut crates = Vec::new();
         for dependency in &definition.resolved_dependencies {
             let Dependency { name, digest, annotations, .. } = dependency;
             let unnamed = || bad(&format!("does not name `{}` fully", name.escape_default()));
@@ -240,6 +244,13 @@ impl Provenance {
                     });
                 }
                 Role::Tool => tools.push(Tool { name, version, sha256: sha256.ok_or_else(unnamed)? }),
+                Role::Crate => crates.push(Crate {
+                    licence: annotations.licence.clone(),
+                    source: annotations.source.clone(),
+                    name,
+                    version,
+                    sha256,
+                }),
                 Role::Library => libraries.push(Library {
                     licence: annotations.licence.clone().ok_or_else(unnamed)?,
                     sha256: sha256.ok_or_else(unnamed)?,
@@ -255,6 +266,7 @@ impl Provenance {
             requirements,
             tools,
             libraries,
+            crates,
             options: external.options.clone(),
             config_settings: external.config_settings.clone(),
             isolation: definition.internal_parameters.isolation.clone(),
@@ -276,6 +288,7 @@ fn dependencies(record: &BuildRecord) -> Vec<Dependency> {
             role,
             version: version.to_owned(),
             file: None,
+            source: None,
             licence: None,
             identity: None,
         },
@@ -301,6 +314,13 @@ fn dependencies(record: &BuildRecord) -> Vec<Dependency> {
         let mut library = dependency(Role::Library, name, version, generic_purl(name, version), sha256);
         library.annotations.licence = Some(licence.clone());
         all.push(library);
+    }
+    for Crate { name, version, licence, sha256, source } in &record.crates {
+        let uri = cargo_purl(name, version, source.as_deref());
+        let mut item = dependency(Role::Crate, name, version, uri, sha256.as_deref().unwrap_or_default());
+        item.annotations.licence = licence.clone();
+        item.annotations.source = source.clone();
+        all.push(item);
     }
     all
 }

@@ -8,7 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::build_record::{Artefact, BuildRecord, generic_purl, pypi_purl};
+use super::build_record::{Artefact, BuildRecord, Crate, cargo_purl, generic_purl, pypi_purl};
 use super::file_name::WheelFileName;
 use super::json;
 use crate::report::{Code, Result, ResultExt};
@@ -114,6 +114,7 @@ pub enum Role {
     BuildRequirement,
     Tool,
     Library,
+    Crate,
 }
 
 impl Role {
@@ -125,6 +126,7 @@ impl Role {
             Self::BuildRequirement => "build-requirement",
             Self::Tool => "tool",
             Self::Library => "library",
+            Self::Crate => "crate",
         }
     }
 }
@@ -175,7 +177,7 @@ impl Sbom {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             ..Component::default()
         };
-        let libraries: Vec<Component> = record
+        let mut libraries: Vec<Component> = record
             .libraries
             .iter()
             .map(|library| Component {
@@ -185,6 +187,7 @@ impl Sbom {
                     .sha256(&library.sha256)
             })
             .collect();
+        libraries.extend(record.crates.iter().map(crate_component));
         let dependency = Dependency {
             r#ref: itself.bom_ref.clone(),
             depends_on: libraries.iter().map(|library| library.bom_ref.clone()).collect(),
@@ -232,6 +235,21 @@ impl Sbom {
             .collect();
         inputs.sort_unstable();
         inputs
+    }
+}
+
+fn crate_component(item: &Crate) -> Component {
+    let component = Component {
+        licenses: item.licence.iter().map(|text| Licence { expression: text.clone() }).collect(),
+        ..Component::input(Role::Crate, "library", &item.name, &item.version).purl(cargo_purl(
+            &item.name,
+            &item.version,
+            item.source.as_deref(),
+        ))
+    };
+    match &item.sha256 {
+        Some(sha256) => component.sha256(sha256),
+        None => component,
     }
 }
 

@@ -348,6 +348,7 @@ pub fn how_options(how: &How, context: &Context, config: &Config) -> Result<Opti
             true => config.debian_archives.as_ref().map(OneOrMany::values).unwrap_or_default(),
             false => how.debian_archive.clone(),
         })?,
+        rust: how.rust.clone().or_else(|| config.rust.clone()),
         offline: context.global.offline || config.offline.unwrap_or(false),
         allow_python_download: false,
         source_date_epoch: source_date_epoch()?,
