@@ -34,6 +34,8 @@ pub(super) fn variables(paths: &Paths, subject: &Subject<'_>) -> Vec<(String, St
             paths.view.join("lib").join(subject.python.program()).display().to_string(),
         ),
         ("PYO3_CROSS_PYTHON_VERSION".to_owned(), subject.python.to_string()),
+        // The pkg-config crate refuses to ask for another machine than its own, as ours does not.
+        ("PKG_CONFIG_ALLOW_CROSS".to_owned(), "1".to_owned()),
         ("CARGO_NET_OFFLINE".to_owned(), "true".to_owned()),
         ("CARGO_BUILD_JOBS".to_owned(), subject.jobs.to_string()),
         ("CARGO_TERM_COLOR".to_owned(), "never".to_owned()),

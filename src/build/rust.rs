@@ -12,7 +12,7 @@ use crate::report::{Error, Result};
 use crate::sdist::SourceTree;
 use crate::target::Target;
 use crate::toolchain::rust::{
-    self, CargoProject, Crates, CratesQuery, RustToolchain, Search, WrapperPaths, compiled_crates,
+    self, CargoProject, Crates, CratesQuery, Provided, RustToolchain, Search, WrapperPaths, compiled_crates,
 };
 use crate::wheel::Crate;
 
@@ -90,7 +90,24 @@ impl Builder<'_> {
         })))
     }
 
+    /// The toolchain that the user named, one of this machine, or the pinned one.
     fn rust_toolchain(&self, target: &Target, wanted: Option<&str>) -> Result<RustToolchain> {
+        let error = match self.rust_of_machine(target, wanted) {
+            Err(error) if self.options.rust.is_none() => error,
+            found => return found,
+        };
+        let Some(provided) = Provided::of(target, wanted) else { return Err(error) };
+        provided.get(&self.packages(), self.cache, self.report).map_err(|failure| {
+            let error = error.cause(format!(
+                "the pinned Rust {} cannot be had: {}",
+                provided.release,
+                failure.headline()
+            ));
+            failure.causes().iter().fold(error, |error, cause| error.cause(cause.as_str()))
+        })
+    }
+
+    fn rust_of_machine(&self, target: &Target, wanted: Option<&str>) -> Result<RustToolchain> {
         match &self.options.rust {
             Some(path) => rust::named(path, &target.rust_triple(), wanted),
             None => rust::choose(&Search::of_process(), &target.rust_triple(), wanted),
@@ -101,8 +118,14 @@ impl Builder<'_> {
     /// that needed none.
     pub(super) fn same_rust(&self, parts: &KeyParts, target: &Target) -> bool {
         let Some(then) = parts.get(PART) else { return true };
-        let now = self.rust_toolchain(target, parts.get(PART_VERSION));
-        now.is_ok_and(|now| identity(&now, now.digest(&target.rust_triple())) == then)
+        let wanted = parts.get(PART_VERSION);
+        let now = match self.rust_of_machine(target, wanted) {
+            Ok(now) => Some(identity(&now.release, now.digest(&target.rust_triple()))),
+            Err(_) if self.options.rust.is_some() => None,
+            // Nothing is fetched only to compare it.
+            Err(_) => Provided::of(target, wanted).map(|now| identity(&now.release, now.digest())),
+        };
+        now.is_some_and(|now| now == then)
     }
 }
 
@@ -115,8 +138,8 @@ fn place_of(layout: &Layout, toolchain: &RustToolchain) -> Place {
     place
 }
 
-fn identity(toolchain: &RustToolchain, digest: Digest) -> String {
-    format!("{} {digest}", toolchain.release)
+fn identity(release: &str, digest: Digest) -> String {
+    format!("{release} {digest}")
 }
 
 impl Rust {
@@ -174,7 +197,7 @@ impl Rust {
     /// The parts of the result key that Rust decides.
     pub fn key_parts(&self, parts: KeyParts) -> KeyParts {
         let Some(ready) = self.ready() else { return parts };
-        let mut parts = parts.with(PART, identity(&ready.toolchain, ready.digest));
+        let mut parts = parts.with(PART, identity(&ready.toolchain.release, ready.digest));
         if let Some(wanted) = &ready.wanted {
             parts = parts.with(PART_VERSION, wanted);
         }

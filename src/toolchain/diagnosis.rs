@@ -39,6 +39,7 @@ pub fn causes(calls: &[Call], log: &str, first_glibc: impl Fn(&str) -> Option<u3
     if let Some(error) = target_program(log) {
         add(error);
     }
+    super::rust::diagnosis::causes(log).into_iter().for_each(&mut add);
     // Compilers that are not called through a driver (cargo's own) still print.
     let lines: Vec<&str> = log.lines().collect();
     for (at, line) in lines.iter().enumerate() {

@@ -3,8 +3,10 @@
 
 mod candidates;
 mod crates;
+pub mod diagnosis;
 mod lock;
 mod project;
+mod provided;
 mod wrapper;
 
 use std::collections::BTreeMap;
@@ -15,6 +17,7 @@ pub use candidates::{Search, choose, named};
 pub use crates::{Crates, CratesQuery, fetch};
 pub use lock::{CargoLock, LockedCrate};
 pub use project::{CargoProject, Workspace};
+pub use provided::Provided;
 pub use wrapper::{CompiledCrate, WrapperPaths, compiled_crates, write_wrappers};
 
 use crate::cache::Digest;
@@ -41,6 +44,8 @@ pub struct RustToolchain {
     pub commit: Option<String>,
     /// What `rustc -vV` says, whole.
     verbose: String,
+    /// Stands for all of that where the toolchain is a pinned one.
+    pinned: Option<Digest>,
 }
 
 /// How programs of an unpacked distribution are started on a machine with another C library.
@@ -81,6 +86,7 @@ impl RustToolchain {
             host: String::new(),
             commit: None,
             verbose: String::new(),
+            pinned: None,
         };
         let (program, mut arguments) = toolchain.command(&toolchain.rustc);
         arguments.push("-vV".into());
@@ -129,6 +135,9 @@ impl RustToolchain {
     /// the build machine, and the file names of the standard library, which end in hashes of what
     /// they were compiled from.
     pub fn digest(&self, triple: &str) -> Digest {
+        if let Some(pinned) = self.pinned {
+            return pinned;
+        }
         let said: Vec<&str> = self.verbose.lines().filter(|line| !line.starts_with("host: ")).collect();
         Digest::of(format!("{}\n{}", said.join("\n"), self.library_files(triple).join("\n")))
     }

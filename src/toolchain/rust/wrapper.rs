@@ -133,6 +133,7 @@ mod tests {
             host: "x86_64-unknown-linux-gnu".into(),
             commit: Some("abc".into()),
             verbose: String::new(),
+            pinned: None,
         }
     }
 
