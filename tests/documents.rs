@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use wheelbuild::wheel::{
-    Artefact, BuildRecord, Library, Member, Provenance, PythonRecord, RawWheel, Tool, WheelBuilder,
+    Artefact, BuildRecord, Crate, Library, Member, Provenance, PythonRecord, RawWheel, Tool, WheelBuilder,
 };
 
 const FILE: &str = "demo-1.0+local.1-cp311-cp311-manylinux_2_28_aarch64.whl";
@@ -40,6 +40,22 @@ fn record() -> BuildRecord {
         libraries: vec![
             library("compiler-rt", "Apache-2.0 WITH LLVM-exception", "7"),
             library("libc++", "Apache-2.0 WITH LLVM-exception", "8"),
+        ],
+        crates: vec![
+            Crate {
+                name: text("pyo3"),
+                version: text("0.28.0"),
+                licence: Some(text("MIT OR Apache-2.0")),
+                sha256: Some(sha256("a")),
+                source: None,
+            },
+            Crate {
+                name: text("checkout"),
+                version: text("1.0.0+x"),
+                licence: None,
+                sha256: None,
+                source: Some(text("git+https://example.invalid/a?rev=1#0123")),
+            },
         ],
         options: BTreeMap::new(),
         config_settings: BTreeMap::from([(text("--build-option"), vec![text("a=\u{e4} \"b\""), text("")])]),

@@ -114,6 +114,7 @@ impl Builder<'_> {
             python: job.python.version,
             backend: "",
             programs: &[],
+            rust: None,
             jobs: self.options.jobs,
             source_date_epoch: self.options.source_date_epoch,
         };

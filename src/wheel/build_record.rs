@@ -239,7 +239,22 @@ pub(super) mod tests {
                 licence: "Apache-2.0 WITH LLVM-exception".into(),
                 sha256: "6".repeat(64),
             }],
-            crates: Vec::new(),
+            crates: vec![
+                Crate {
+                    name: "pyo3".into(),
+                    version: "0.28.0".into(),
+                    licence: Some("MIT OR Apache-2.0".into()),
+                    sha256: Some("ab".repeat(32)),
+                    source: None,
+                },
+                Crate {
+                    name: "checkout".into(),
+                    version: "1.0.0".into(),
+                    licence: None,
+                    sha256: None,
+                    source: Some("git+https://example.invalid/a#0123".into()),
+                },
+            ],
             options: BTreeMap::from([("cc".into(), "zig".into())]),
             config_settings: BTreeMap::from([("setup-args".into(), vec!["-Da=1".into(), "-Db=2".into()])]),
             isolation: "namespaces".into(),
