@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Job;
 use super::layout::Layout;
-use crate::native::Library;
+use crate::native::{Library, wanted};
 use crate::report::{Code, Error};
 use crate::toolchain::diagnosis::{self, Missing};
 use crate::toolchain::driver::Call;
@@ -42,13 +42,17 @@ pub(super) fn of_hooks(
 
 /// `error`, and if a header or library is missing that the catalogue has, how to ask for it.
 fn with_library(error: Error, calls: &[Call], log: &str) -> Error {
-    if !matches!(error.code(), Code::MissingHeader | Code::MissingLibrary) {
-        return error;
-    }
-    let known = diagnosis::missing(calls, log).into_iter().find_map(|missing| match missing {
-        Missing::Header(name) => Library::of_header(&name),
-        Missing::Library(name) => Library::of_link(&name),
-    });
+    let known = match error.code() {
+        Code::MissingHeader | Code::MissingLibrary => {
+            diagnosis::missing(calls, log).into_iter().find_map(|missing| match missing {
+                Missing::Header(name) => Library::of_header(&name),
+                Missing::Library(name) => Library::of_link(&name),
+            })
+        }
+        // A package gives up with words of its own after pkg-config said no.
+        Code::Backend => wanted(calls, log, true).into_iter().next(),
+        _ => None,
+    };
     match known {
         Some(library) => error.hint(format!("or have it provided: `--native {}`", library.name)),
         None => error,

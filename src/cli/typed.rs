@@ -75,7 +75,7 @@ pub enum Verb {
     /// Judge a wheel, or every wheel of a folder, for a target
     Check(Check),
     /// Rebuild a wheel from its provenance and compare the bytes
-    Verify(Verify),
+    Verify(Box<Verify>),
     /// Show what a wheel or sdist holds
     Inspect(Inspect),
     /// Explain an error code, or what a wheel's cache key was made of
