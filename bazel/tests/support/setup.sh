@@ -28,7 +28,10 @@ need_programs() {
         cargo build --quiet --release --locked || die "wheelbuild does not build"
         wheelbuild=$repo/target/release/wheelbuild
     fi
-    wheelbuild=$(realpath "$wheelbuild")
+    # A copy, outside /tmp: Bazel's sandbox has a /tmp of its own.
+    mkdir -p "$work/bin"
+    cmp -s "$wheelbuild" "$work/bin/wheelbuild" || install "$wheelbuild" "$work/bin/wheelbuild"
+    wheelbuild=$work/bin/wheelbuild
     python_x86_64=$(uv_or_pyenv 3.11) || skip "there is no CPython 3.11 of pyenv or uv (a tree of its own)"
     python_aarch64=$("$repo/scripts/pyroot" "$work/pyroot" bookworm arm64 3.11 2>"$work/pyroot.log" | tail -1) ||
         skip "no aarch64 Python: $(tail -1 "$work/pyroot.log")"
@@ -70,7 +73,6 @@ have() { compgen -G "$work/files/$1" >/dev/null; }
 in_root() {
     bwrap --bind "$root" / --dev-bind /proc /proc --dev-bind /dev /dev --dev-bind /sys /sys --bind /tmp /tmp \
         --bind "$repo" "$repo" --ro-bind "$python_x86_64" "$python_x86_64" \
-        ${wheelbuild:+--ro-bind "$(dirname "$wheelbuild")" "$(dirname "$wheelbuild")"} \
         --clearenv --setenv HOME "$work/home" --setenv PATH /usr/bin:/bin --setenv LANG C.UTF-8 \
         --chdir "$PWD" -- "$@"
 }
