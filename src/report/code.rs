@@ -71,6 +71,7 @@ codes! {
     OutsideLock = 131, Usage, "outside of the lock", "The lock was made for other Pythons or platforms than the one asked for, so it does not say what is right there. Lock again with a wider `requires-python` or more targets, or ask for less.";
     UnknownPart = 132, Usage, "no such extra or group", "The project has no extra or group of this name, or two that were asked for exclude each other. The message lists what there is.";
     LockProject = 133, Usage, "the lock needs its project", "Locks of Poetry up to 2.0 and of PDM without `inherit_metadata` do not say what the project itself depends on. pyproject.toml is looked for beside the lock; `--project DIR` names another place.";
+    ImageReference = 140, Usage, "unreadable image reference", "An input or output image is spelled in no way we know: `oci:DIR[:TAG]`, `docker:FILE[:NAME:TAG]`, `registry:HOST/REPOSITORY[:TAG][@sha256:DIGEST]`, for `-o` also `dir:PATH`, for `--base` also `scratch`.";
 
     // 02: the source distribution and other archives
     BrokenArchive = 201, Failed, "broken archive", "The archive is cut short, damaged, or not of the format its content claims.";
@@ -81,6 +82,8 @@ codes! {
     BrokenElf = 206, Failed, "broken ELF file", "A file starts like an ELF file and then is none.";
     BadLock = 230, Failed, "wrong lock file", "The lock does not parse, is of an unsupported version, contradicts itself, or names a package it does not hold. The message names the file, the line and the package.";
     AmbiguousLock = 231, Failed, "more than one version at once", "The lock wants two versions of one package for the same target and Python. Extras or groups that exclude each other can cause this: ask for them one at a time.";
+
+    BrokenImage = 240, Failed, "broken image", "An image layout, docker archive or answer of a registry does not hold together: a manifest that is none, a blob that is missing or has another digest than its descriptor says, a layer that is no tar archive.";
 
     // 03: the build environment
     Resolution = 301, Failed, "build requirements do not resolve", "No set of versions satisfies the build requirements. The lines from the resolver say which requirements clash or do not exist.";
@@ -113,6 +116,8 @@ codes! {
     NativeLibrary = 460, Failed, "no way to have a native library", "The catalogue has no archive and no recipe of a native library for this target. `--sysroot DIR` gives the target's own copy: headers below usr/include, archives and .pc files below usr/lib.";
 
     LibraryBuild = 461, Failed, "a native library does not build", "A library that the package needs was built from source for the target, and its recipe failed. The message shows the deciding lines and the full log. The target's own copy can be given with `--sysroot DIR`.";
+    PathConflict = 440, Failed, "two files want one path", "Two wheels, or a wheel and the application, hold a file of the same path. Which of them an installer would keep depends on the order it is given, so neither is taken. The message names both.";
+    Bytecode = 441, Failed, "bytecode cannot be compiled", "`--compile` needs an interpreter of the image's Python version on this machine, since bytecode is of one version. Without the option Python compiles at import.";
 
     // 05: the judgement
     WrongMachine = 501, Platform, "built for the wrong machine", "A file in the wheel is for another architecture or C library than the target. The wheel was not written.";
@@ -125,6 +130,9 @@ codes! {
     UnsupportedTarget = 508, Platform, "unsupported for this target", "What was asked for cannot be done for this target; the message says what can.";
     LeakedRuntime = 509, Platform, "a C++ runtime leaks", "A file exports or imports C++ runtime symbols that must stay private to it.";
     NotReproducible = 510, Failed, "not reproducible", "A rebuild from the provenance gave other bytes. The message names the members that differ.";
+    ImageCheck = 540, Platform, "the image would not work", "The check of the whole image found what the program loader, the kernel or Python would stumble over: a file for another machine, a library or symbol version that nothing in the image provides, an extension for another Python, a script whose interpreter is missing. The message says who needs what. Nothing was written. `--allow PATTERN` accepts what is found in files of that pattern.";
+    NoInterpreter = 541, Platform, "no interpreter in the image", "Neither the base image nor `--interpreter` brings a Python of the asked version for the target, so nothing could run the application.";
+    WheelDoesNotFit = 542, Platform, "no wheel fits", "A wheel is for another Python, machine or C library than the image, or a project has no wheel that fits one of the targets.";
 
     // 06: index and fetching
     Network = 601, Network, "network failure", "The package index could not be reached, or answered with an error. The user's pip or uv configuration decides which index is asked.";
@@ -133,6 +141,8 @@ codes! {
     Offline = 604, Network, "needs the network", "`--offline` forbids a fetch that this needs. The message lists what is missing; `wheelbuild toolchain fetch` gets the pinned tools beforehand.";
     ToolMissing = 605, Network, "pinned tool missing", "A pinned tool has no build for this machine. Give one with `--zig` or `--uv`.";
     IndexConfig = 606, Usage, "unreadable index configuration", "The package index that pip or uv is configured to use cannot be found out.";
+    Registry = 640, Network, "image registry failure", "The image registry could not be reached, or refused what was asked. Credentials are taken from docker's configuration file (`~/.docker/config.json`, `DOCKER_CONFIG`, `REGISTRY_AUTH_FILE`) and the helpers it names.";
+    NotInRegistry = 641, Network, "not in the registry", "The registry has no such image, tag or digest, or shows it to nobody without credentials.";
 
     LeftArchive = 660, Network, "left the archive", "A pinned package is in no Debian archive that is configured. Archives keep few versions, and another one is never used silently. The message names the file, its sha256 and the folder of the cache to put it into; `--debian-archive URL|DIR` names an archive or a folder that still has it.";
     CrateFetch = 670, Network, "crates cannot be fetched", "cargo could not fetch the crates that the project's Cargo.lock names. cargo's own configuration (`~/.cargo/config.toml`, CARGO_ variables, proxies) decides which registry is asked; the build itself has no network.";

@@ -1,6 +1,7 @@
 //! Wheels: read what a backend made, judge it, and write the one canonical form of it together with
 //! what proves where it came from (PEP 427, PEP 770, in-toto).
 
+mod archive;
 mod backend_sbom;
 mod build_paths;
 mod build_record;
@@ -21,6 +22,7 @@ mod unzip;
 mod volatile;
 mod wheel_file;
 
+pub use archive::{Recorded, WheelArchive};
 pub use build_paths::BuildPath;
 pub use build_record::{Artefact, BuildRecord, Crate, Library, PythonRecord, Tool};
 pub use canonical::{Wheel, WheelBuilder};

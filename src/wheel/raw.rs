@@ -12,7 +12,7 @@ use crate::metadata::{Metadata, normalize};
 use crate::report::{Code, Error, Result};
 
 /// Files of `.dist-info` that RECORD does not hash: itself, and signatures of it (PEP 427).
-const UNRECORDED: [&str; 3] = ["RECORD", "RECORD.jws", "RECORD.p7s"];
+pub(super) const UNRECORDED: [&str; 3] = ["RECORD", "RECORD.jws", "RECORD.p7s"];
 
 /// A wheel whose parts agree: file name, folder names, METADATA, WHEEL, and RECORD with every file.
 #[derive(Clone, Debug)]
@@ -48,7 +48,8 @@ impl RawWheel {
 
     /// The wheel that these members are. Errors as [`RawWheel::read`].
     pub fn from_members(file_name: WheelFileName, members: Vec<Member>) -> Result<Self> {
-        let stem = stem_of_dist_info(&members, &file_name)?;
+        let names: Vec<&str> = members.iter().map(|member| member.name.as_str()).collect();
+        let stem = stem_of_dist_info(&names, &file_name)?;
         let find = |name: &str| {
             let full = format!("{stem}.dist-info/{name}");
             members
@@ -58,17 +59,7 @@ impl RawWheel {
         };
         let mut notes = Vec::new();
         let metadata = Metadata::parse(&find("METADATA")?.data)?;
-        if normalize(metadata.name()) != file_name.name() || metadata.pep440() != file_name.version() {
-            return Err(Error::new(Code::BadWheel, "METADATA and the file name do not agree").cause(
-                format!(
-                    "METADATA names {} {}, the file name {} {}",
-                    metadata.name(),
-                    metadata.version(),
-                    file_name.name(),
-                    file_name.version()
-                ),
-            ));
-        }
+        check_metadata(&metadata, &file_name)?;
         let wheel = WheelFile::parse(&find("WHEEL")?.data)?;
         if wheel.tags != file_name.tags().expand() {
             let tags: Vec<String> = wheel.tags.iter().map(ToString::to_string).collect();
@@ -127,14 +118,29 @@ impl RawWheel {
     }
 }
 
-/// Finds the one `.dist-info` folder, which has to be of the project and version of the file name.
-fn stem_of_dist_info(members: &[Member], file_name: &WheelFileName) -> Result<String> {
+/// METADATA has to be of the project and version of the file name.
+pub(super) fn check_metadata(metadata: &Metadata, file_name: &WheelFileName) -> Result<()> {
+    if normalize(metadata.name()) == file_name.name() && metadata.pep440() == file_name.version() {
+        return Ok(());
+    }
+    Err(Error::new(Code::BadWheel, "METADATA and the file name do not agree").cause(format!(
+        "METADATA names {} {}, the file name {} {}",
+        metadata.name(),
+        metadata.version(),
+        file_name.name(),
+        file_name.version()
+    )))
+}
+
+/// Finds the one `.dist-info` folder among the members called `names`, which has to be of the
+/// project and version of the file name.
+pub(super) fn stem_of_dist_info(names: &[&str], file_name: &WheelFileName) -> Result<String> {
     let bad = |why: String| Error::new(Code::BadWheel, why);
-    let top = |member: &Member, suffix: &str| {
-        let (top, _) = member.name.split_once('/')?;
+    let top = |name: &str, suffix: &str| {
+        let (top, _) = name.split_once('/')?;
         top.strip_suffix(suffix).map(str::to_owned)
     };
-    let stems: HashSet<String> = members.iter().filter_map(|member| top(member, ".dist-info")).collect();
+    let stems: HashSet<String> = names.iter().filter_map(|name| top(name, ".dist-info")).collect();
     let mut stems: Vec<String> = stems.into_iter().collect();
     stems.sort_unstable();
     let [stem] = &stems[..] else {
@@ -150,8 +156,8 @@ fn stem_of_dist_info(members: &[Member], file_name: &WheelFileName) -> Result<St
     if !same {
         return Err(bad(format!("`{stem}.dist-info` is not of {}", file_name.stem())));
     }
-    for member in members {
-        if let Some(data) = top(member, ".data")
+    for name in names {
+        if let Some(data) = top(name, ".data")
             && data != *stem
         {
             return Err(bad(format!("`{data}.data` is not of {stem}")));

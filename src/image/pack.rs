@@ -1,0 +1,288 @@
+//! From a [`LayerTree`] to the bytes of a layer: one pass, all cores, bounded memory, same bytes.
+//!
+//! The tar stream is cut into *stretches* by rules that know nothing of the machine. Workers make each
+//! stretch (read, inflate, compare, compress) in any order; one thread takes their results in order,
+//! writes them and keeps the two digests. A worker that runs ahead waits, so that memory is bounded by
+//! the number of workers.
+
+use std::io::Write;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use sha2::{Digest as _, Sha256};
+
+use super::codec::Compression;
+use super::facts::{FileFacts, LayerFacts, PathFacts};
+use super::member;
+use super::tar;
+use super::tree::{Content, LayerTree, Node};
+use crate::archive::ZipMethod;
+use crate::cache::Digest;
+use crate::report::{Code, Error, Result};
+
+/// Members whose deflate data is shorter are compressed together with what surrounds them: a gzip
+/// member of their own would cost more than it saves.
+const SPLICED_FROM: u64 = 4096;
+
+/// More workers would only wait for the one thread that hashes.
+const MOST_WORKERS: usize = 8;
+
+/// Results a worker may be ahead by.
+const AHEAD: usize = 4;
+
+/// How layers are packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packing {
+    pub compression: Compression,
+    /// The date of every entry, in seconds since 1970.
+    pub mtime: u64,
+    /// Most workers; has no influence on the bytes.
+    pub jobs: usize,
+}
+
+/// What was packed.
+#[derive(Clone, Debug)]
+pub struct Packed {
+    /// Of the tar stream.
+    pub diff_id: Digest,
+    /// Of the packed bytes.
+    pub digest: Digest,
+    /// Of the packed bytes.
+    pub size: u64,
+    /// Of the tar stream.
+    pub raw_size: u64,
+    pub facts: LayerFacts,
+}
+
+/// Some bytes of the tar stream with the packed bytes that stand for them, in their order.
+#[derive(Default)]
+pub(super) struct Product {
+    pub raw: Vec<u8>,
+    /// None when they are the raw ones.
+    pub packed: Option<Vec<u8>>,
+    pub facts: Vec<(String, FileFacts)>,
+}
+
+/// Where a worker puts its products; fails when nobody wants them any more.
+pub(super) struct Products(SyncSender<Result<Product>>);
+
+impl Products {
+    pub fn give(&self, product: Product) -> Result<()> {
+        // Shown to nobody: whoever hung up has an error of its own.
+        self.0.send(Ok(product)).map_err(|_| Error::new(Code::Interrupted, "packing was given up"))
+    }
+}
+
+/// A stretch of the tar stream.
+enum Task<'t> {
+    Pack(Vec<Part<'t>>),
+    /// A member of a wheel whose own deflate data becomes a gzip member.
+    Splice(FileOf<'t>),
+    /// A long member of a wheel that has to be compressed by us.
+    Stream(FileOf<'t>),
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct FileOf<'t> {
+    /// In the image.
+    pub path: &'t str,
+    pub content: &'t Content,
+    pub executable: bool,
+}
+
+enum Part<'t> {
+    Bytes(Vec<u8>),
+    Whole(FileOf<'t>),
+    /// `count` bytes of a file of this machine.
+    Range { file: FileOf<'t>, from: u64, count: u64 },
+}
+
+/// Packs `tree` and writes the layer to `out`.
+///
+/// # Errors
+/// [`Code::BrokenArchive`] and [`Code::BadWheel`] for damaged wheels; [`Code::Io`], also when a file
+/// changed since it was listed.
+pub fn pack(tree: &LayerTree, packing: Packing, out: &mut (impl Write + Send)) -> Result<Packed> {
+    let workers = packing.jobs.clamp(1, MOST_WORKERS);
+    let (tasks, queue) = sync_channel::<(Task<'_>, Products)>(workers);
+    let (order, ordered) = sync_channel::<Receiver<Result<Product>>>(workers * 2);
+    let queue = Mutex::new(queue);
+    let mut packed = std::thread::scope(|scope| {
+        for _ in 0..workers {
+            scope.spawn(|| work(&queue, packing.compression));
+        }
+        let collector = scope.spawn(move || collect(ordered, out));
+        plan(tree, packing, &mut |task| {
+            let (products, results) = sync_channel(AHEAD);
+            order.send(results).is_ok() && tasks.send((task, Products(products))).is_ok()
+        });
+        drop((order, tasks));
+        // A panic of a thread is a bug and goes on here.
+        collector.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })?;
+    for (path, node) in tree.iter() {
+        let facts = match node {
+            Node::Folder => PathFacts::Folder,
+            Node::Link { target } => PathFacts::Link(target.clone()),
+            Node::File { .. } => continue,
+        };
+        packed.facts.paths.insert(path.to_owned(), facts);
+    }
+    Ok(packed)
+}
+
+/// Cuts the tar stream of `tree` into tasks until `give` says that no more are wanted.
+fn plan<'t>(tree: &'t LayerTree, packing: Packing, give: &mut dyn FnMut(Task<'t>) -> bool) {
+    let mut stretch = Stretch { parts: Vec::new(), size: 0, most: packing.compression.stretch() as u64 };
+    for (path, node) in tree.iter() {
+        let kind = match node {
+            Node::Folder => tar::Kind::Folder,
+            Node::Link { target } => tar::Kind::Link { target },
+            Node::File { content, executable } => {
+                tar::Kind::File { size: content.size(), executable: *executable }
+            }
+        };
+        stretch.bytes(tar::header(path, kind, packing.mtime));
+        let Node::File { content, executable } = node else { continue };
+        let file = FileOf { path, content, executable: *executable };
+        let size = content.size();
+        let wanted = match content {
+            Content::Member { wheel, index, .. } => {
+                let entry = &wheel.entries()[*index];
+                let spliced = packing.compression == Compression::Gzip
+                    && entry.method == ZipMethod::Deflated
+                    && entry.packed >= SPLICED_FROM;
+                if spliced {
+                    stretch.flush(give) && give(Task::Splice(file))
+                } else if size > stretch.most {
+                    stretch.flush(give) && give(Task::Stream(file))
+                } else {
+                    stretch.add(Part::Whole(file), size, give)
+                }
+            }
+            Content::File { .. } if size > stretch.most => {
+                let mut from = 0;
+                let mut wanted = true;
+                while wanted && from < size {
+                    let count = (stretch.most - stretch.size).min(size - from);
+                    wanted = stretch.add(Part::Range { file, from, count }, count, give);
+                    from += count;
+                }
+                wanted
+            }
+            Content::File { .. } | Content::Bytes(_) => stretch.add(Part::Whole(file), size, give),
+        };
+        if !wanted {
+            return;
+        }
+        stretch.bytes(vec![0; tar::padding(size)]);
+    }
+    stretch.bytes(tar::END.to_vec());
+    stretch.flush(give);
+}
+
+struct Stretch<'t> {
+    parts: Vec<Part<'t>>,
+    size: u64,
+    most: u64,
+}
+
+impl<'t> Stretch<'t> {
+    fn bytes(&mut self, bytes: Vec<u8>) {
+        self.size += bytes.len() as u64;
+        match self.parts.last_mut() {
+            Some(Part::Bytes(last)) => last.extend(bytes),
+            _ => self.parts.push(Part::Bytes(bytes)),
+        }
+    }
+
+    /// Adds a part and hands the stretch out if it is long enough.
+    fn add(&mut self, part: Part<'t>, size: u64, give: &mut dyn FnMut(Task<'t>) -> bool) -> bool {
+        self.parts.push(part);
+        self.size += size;
+        self.size < self.most || self.flush(give)
+    }
+
+    fn flush(&mut self, give: &mut dyn FnMut(Task<'t>) -> bool) -> bool {
+        self.size = 0;
+        self.parts.is_empty() || give(Task::Pack(std::mem::take(&mut self.parts)))
+    }
+}
+
+fn work(queue: &Mutex<Receiver<(Task<'_>, Products)>>, compression: Compression) {
+    loop {
+        // Nothing panics while the lock is held.
+        let next = queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).recv();
+        let Ok((task, products)) = next else { return };
+        let done = match task {
+            Task::Pack(parts) => pack_parts(&parts, compression, &products),
+            Task::Splice(file) => member::splice(file, &products),
+            Task::Stream(file) => member::stream(file, compression, &products),
+        };
+        if let Err(error) = done {
+            // Whoever hung up has an error already.
+            let _ = products.0.send(Err(error));
+        }
+    }
+}
+
+fn pack_parts(parts: &[Part<'_>], compression: Compression, products: &Products) -> Result<()> {
+    let mut product = Product::default();
+    for part in parts {
+        match part {
+            Part::Bytes(bytes) => product.raw.extend_from_slice(bytes),
+            Part::Whole(file) => {
+                let start = product.raw.len();
+                member::append(*file, &mut product.raw)?;
+                let facts = FileFacts::of_bytes(file.path, file.executable, &product.raw[start..]);
+                product.facts.push((file.path.to_owned(), facts));
+            }
+            Part::Range { file, from, count } => {
+                if let Some(facts) = member::append_range(*file, *from, *count, &mut product.raw)? {
+                    product.facts.push((file.path.to_owned(), facts));
+                }
+            }
+        }
+    }
+    if compression != Compression::None {
+        product.packed = Some(compression.pack(&product.raw)?);
+    }
+    products.give(product)
+}
+
+/// Takes the products in order.
+fn collect(ordered: Receiver<Receiver<Result<Product>>>, out: &mut (impl Write + Send)) -> Result<Packed> {
+    // The two digests are the longest serial work there is, so they are kept by two threads.
+    let (raw_chunks, for_diff_id) = sync_channel::<Vec<u8>>(AHEAD);
+    std::thread::scope(|scope| {
+        let diff_id = scope.spawn(move || {
+            let mut hash = Sha256::new();
+            for chunk in for_diff_id {
+                hash.update(chunk);
+            }
+            hash.finalize()
+        });
+        let (mut hash, mut size, mut raw_size) = (Sha256::new(), 0, 0);
+        let mut facts = LayerFacts::default();
+        for results in ordered {
+            for product in results {
+                let Product { raw, packed, facts: found } = product?;
+                let bytes = packed.as_deref().unwrap_or(&raw);
+                hash.update(bytes);
+                size += bytes.len() as u64;
+                raw_size += raw.len() as u64;
+                out.write_all(bytes).map_err(|error| {
+                    Error::io("write", std::path::Path::new("layer"), &error)
+                })?;
+                facts.paths.extend(found.into_iter().map(|(path, facts)| (path, PathFacts::File(facts))));
+                if !raw.is_empty() && raw_chunks.send(raw).is_err() {
+                    return Err(Error::bug("the thread that keeps the diff id ended early"));
+                }
+            }
+        }
+        drop(raw_chunks);
+        let diff_id = diff_id.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let digest = |hash: sha2::digest::Output<Sha256>| Digest::from(<[u8; 32]>::from(hash));
+        Ok(Packed { diff_id: digest(diff_id), digest: digest(hash.finalize()), size, raw_size, facts })
+    })
+}
