@@ -25,20 +25,31 @@ const STAGES: &[&str] = &[
 /// Crates that decide bytes: the compressor and the archive readers.
 const CRATES: &[&str] = &["flate2", "libz-rs-sys", "zlib-rs", "object"];
 
+/// The same for the layers of images.
+const IMAGE_CRATES: &[&str] = &["flate2", "libz-rs-sys", "zlib-rs", "object", "zstd", "zstd-safe", "zstd-sys"];
+
 /// What decides the bytes of a runtime kit alone, so that a new flag rule does not make every kit anew.
 const KIT: [&str; 4] =
     ["src/toolchain/kit", "src/toolchain/clang.rs", "toolchains/kit", "toolchains/targets.toml"];
+
+/// What decides the bytes of an image's layers and what is remembered of them.
+const IMAGE: [&str; 5] = ["src/image", "src/archive", "src/wheel", "src/python/installer", "src/elf"];
 
 fn main() {
     let root = PathBuf::from(std::env::var_os("CARGO_MANIFEST_DIR").expect("cargo sets it"));
     let mut folders = vec![PathBuf::from("toolchains")];
     folders.extend(STAGES.iter().map(|stage| Path::new("src").join(stage)));
     let mut hash = digest(&root, &folders);
-    for line in pinned_crates(&root) {
+    for line in pinned_crates(&root, CRATES) {
         hash.update(line);
     }
     println!("cargo::rustc-env=WHEELBUILD_RECIPE={}", hex(hash));
     println!("cargo::rustc-env=WHEELBUILD_KIT_RECIPE={}", hex(digest(&root, &KIT.map(PathBuf::from))));
+    let mut image = digest(&root, &IMAGE.map(PathBuf::from));
+    for line in pinned_crates(&root, IMAGE_CRATES) {
+        image.update(line);
+    }
+    println!("cargo::rustc-env=WHEELBUILD_IMAGE_RECIPE={}", hex(image));
     println!("cargo::rerun-if-changed=toolchains");
     println!("cargo::rerun-if-changed=src");
     println!("cargo::rerun-if-changed=Cargo.lock");
@@ -81,10 +92,10 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
 }
 
 /// `name version checksum` of the crates that decide bytes, from Cargo.lock.
-fn pinned_crates(root: &Path) -> Vec<String> {
+fn pinned_crates(root: &Path, crates: &[&str]) -> Vec<String> {
     let text = std::fs::read_to_string(root.join("Cargo.lock")).unwrap_or_default();
     text.split("[[package]]")
-        .filter(|package| CRATES.iter().any(|name| package.contains(&format!("name = \"{name}\"\n"))))
+        .filter(|package| crates.iter().any(|name| package.contains(&format!("name = \"{name}\"\n"))))
         .map(|package| {
             package
                 .lines()

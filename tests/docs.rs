@@ -60,6 +60,7 @@ fn command_page_is_the_help() {
         &["inspect"],
         &["explain"],
         &["install"],
+        &["image"],
         &["doctor"],
         &["cache"],
         &["cache", "prune"],

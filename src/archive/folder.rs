@@ -15,6 +15,7 @@ use super::name::{Name, Spelling};
 use super::refusal::{hostile, within};
 use super::tar_reader::{Member, MemberKind};
 use super::tree::{Kind, Layout, Tree};
+use super::unpack::{Entry, EntryKind};
 use super::{Limits, Unpacked};
 use crate::report::{Error, Result};
 
@@ -76,6 +77,32 @@ pub fn copy_folder(
     Ok((Unpacked::of(&tree), hasher.finish()))
 }
 
+/// Every folder, file and link of `folder` that `keep` accepts, in byte order of their paths by
+/// component; what is in the files is not read.
+///
+/// With `is_root` the folder is the root of a Linux system, where absolute links start; else they lead
+/// out of it.
+///
+/// # Errors
+/// [`Code::HostileArchive`](crate::report::Code::HostileArchive) for links that lead out of the folder,
+/// names that no archive may have, devices, and what goes over the limits.
+pub fn list_folder(folder: &Path, is_root: bool, limits: &Limits, keep: &Keep<'_>) -> Result<Vec<Entry>> {
+    let layout = if is_root { Layout::Root } else { Layout::Folder };
+    let mut entries = Vec::new();
+    walk(folder, "", layout, limits, keep, &mut |member| {
+        let kind = match member.kind {
+            MemberKind::Folder => EntryKind::Folder,
+            MemberKind::File { size, executable } => EntryKind::File { size, executable },
+            MemberKind::SymbolicLink { target } => EntryKind::Link { target: target.to_owned() },
+            MemberKind::SameAs { .. } => return Ok(()),
+        };
+        entries.push(Entry { path: member.path.to_owned(), kind });
+        Ok(())
+    })
+    .map_err(within(folder))?;
+    Ok(entries)
+}
+
 /// Shows every file and link of `folder` to `visit`, in byte order of their paths by component.
 fn each<'l>(
     folder: &Path,
@@ -84,12 +111,13 @@ fn each<'l>(
     keep: &Keep<'_>,
     visit: &mut dyn FnMut(Member<'_>) -> Result<()>,
 ) -> Result<Tree<'l>> {
-    walk(folder, prefix, limits, keep, visit).map_err(within(folder))
+    walk(folder, prefix, Layout::Project, limits, keep, visit).map_err(within(folder))
 }
 
 fn walk<'l>(
     folder: &Path,
     prefix: &str,
+    layout: Layout,
     limits: &'l Limits,
     keep: &Keep<'_>,
     visit: &mut dyn FnMut(Member<'_>) -> Result<()>,
@@ -100,7 +128,7 @@ fn walk<'l>(
         let name = Name::read(below, Spelling::Exact, limits)?;
         Ok(name.map(|name| name.path).unwrap_or_default())
     };
-    let mut tree = Tree::new(Layout::Project, limits);
+    let mut tree = Tree::new(layout, limits);
     // The folder itself may be given by a link; nothing below is followed.
     let mut walker =
         WalkDir::new(folder).min_depth(1).follow_root_links(true).sort_by_file_name().into_iter();
@@ -119,7 +147,10 @@ fn walk<'l>(
         }
         let path = format!("{prefix}{below}");
         let modified = Modified::EARLIEST;
-        if kind.is_dir() {
+        if kind.is_dir() && layout != Layout::Project {
+            tree.add(&path, Kind::Folder)?;
+            visit(Member { path: &path, kind: MemberKind::Folder, modified, data: &mut io::empty() })?;
+        } else if kind.is_dir() {
             // Only a folder that something lies in exists, as in a version control system.
         } else if kind.is_symlink() {
             let target = std::fs::read_link(entry.path()).map_err(|error| failed(entry.path(), error))?;

@@ -31,8 +31,8 @@ mod zip_structure;
 mod zip_writer;
 
 pub use deb::unpack_deb;
-pub use folder::{Keep, copy_folder, digest_folder};
-pub use unpack::{Entry, EntryKind, Unpacked, list, read_first, unpack};
+pub use folder::{Keep, copy_folder, digest_folder, list_folder};
+pub use unpack::{Entry, EntryKind, Unpacked, list, read_first, unpack, unpack_root};
 pub use zip_reader::ZipReader;
 pub use zip_structure::{ZipEntry, ZipMethod};
 pub use zip_writer::{DosTime, ZipMember, ZipOptions, write_zip};

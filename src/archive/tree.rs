@@ -26,6 +26,9 @@ pub(super) enum Layout {
     /// A root of a Linux system, as a Debian package has it. Links stay within the archive's root,
     /// where absolute ones start, and names may differ by case (the kernel's headers do).
     Root,
+    /// A folder of a Linux system. Links stay within it, absolute ones lead out, and names may differ
+    /// by case.
+    Folder,
 }
 
 /// What a name in the tree stands for.
@@ -141,7 +144,7 @@ impl<'l> Tree<'l> {
     fn key(&self, path: &str) -> String {
         match self.layout {
             Layout::Project => collision_key(path),
-            Layout::Root => path.to_owned(),
+            Layout::Root | Layout::Folder => path.to_owned(),
         }
     }
 
@@ -186,7 +189,7 @@ impl<'l> Tree<'l> {
     fn follow(&self, link: &str, steps: &mut u64) -> Result<()> {
         let floor = match self.layout {
             Layout::Project => 1,
-            Layout::Root => 0,
+            Layout::Root | Layout::Folder => 0,
         };
         let leads_out = || hostile(link, "is a link that leads out of the archive's folder");
         let Some(Kind::Link { target }) = self.get(link) else {

@@ -74,6 +74,21 @@ pub fn unpack(archive: &Path, into: &Path, limits: &Limits) -> Result<Unpacked> 
     .map_err(within(archive))
 }
 
+/// The same for an archive of a root of a Linux system, or of a part of one: absolute links start at
+/// `into`, names may differ by case, and anything may lie at the top.
+///
+/// # Errors
+/// As [`unpack`].
+pub fn unpack_root(archive: &Path, into: &Path, limits: &Limits) -> Result<Unpacked> {
+    let opened = open(archive)?;
+    match opened.format {
+        Format::Zip => ZipReader::open(archive, limits)?.unpack(into),
+        Format::Ar => Err(broken("the file is an ar archive, neither tar nor zip")),
+        Format::Tar(_) => unpack_tar(opened, Layout::Root, limits, into),
+    }
+    .map_err(within(archive))
+}
+
 /// Every entry of the tar or zip file `archive`, in its order, checked like [`unpack`] does.
 ///
 /// # Errors

@@ -4,6 +4,8 @@
 //! <cache>/blobs/ab/<sha256>       content by its digest, verified on every read
 //! <cache>/requests/<key>.json     what one request led to: its requirement set and result key
 //! <cache>/results/<key>.json      what one build made: digests of wheel and provenance
+//! <cache>/layers/                packed layers of images, what they were made from, their facts
+//! <cache>/digests/               sha256 of files by path, size and dates
 //! <cache>/{tools,envs,kits,views} made once, shared by builds (owned by their modules)
 //! <cache>/tmp                     scratch; everything in it may vanish
 //! ```

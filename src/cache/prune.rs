@@ -55,7 +55,7 @@ impl Cache {
             modified.is_none_or(|time| now.duration_since(time).unwrap_or_default() >= age)
         };
         let age = older_than.unwrap_or_default();
-        for folder in ["requests", "results", "blobs"] {
+        for folder in ["requests", "results", "blobs", "layers", "digests"] {
             for entry in WalkDir::new(self.root().join(folder)).into_iter().flatten() {
                 if entry.file_type().is_file() && old(entry.path(), age) {
                     let size = entry.metadata().map_or(0, |meta| meta.len());
@@ -77,6 +77,8 @@ impl Cache {
             ("locks", age),
             ("interpreters", age),
             ("tools", age),
+            ("bytecode", age),
+            ("trees", age),
         ] {
             let path = self.root().join(folder);
             for entry in fs::read_dir(&path).into_iter().flatten().flatten() {

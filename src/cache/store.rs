@@ -165,8 +165,11 @@ impl Cache {
         self.write(&self.root.join(kind).join(format!("{key}.json")), &text)
     }
 
-    /// Writes `bytes` to `path` so that a reader sees all of them or nothing.
-    fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
+    /// Writes `bytes` to `path`, a place in the cache, so that a reader sees all of them or nothing.
+    ///
+    /// # Errors
+    /// [`crate::report::Code::Io`].
+    pub fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
         let fail = |e: &std::io::Error| Error::io("write", path, e);
         let folder = path.parent().ok_or_else(|| Error::bug("a cache path without a folder"))?;
         fs::create_dir_all(folder).map_err(|e| fail(&e))?;

@@ -189,6 +189,54 @@ pub struct IndexOutput {
     pub index: PathBuf,
     pub projects: usize,
     pub files: usize,
+/// `image`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ImageOutput {
+    pub version: u32,
+    /// Where it was put, with its digest.
+    pub reference: String,
+    /// `sha256:…` of the manifest, or of the index of several.
+    pub digest: String,
+    pub images: Vec<PlatformImageOutput>,
+}
+
+/// The image of one platform.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct PlatformImageOutput {
+    /// `linux/arm64/v8`
+    pub platform: String,
+    pub target: String,
+    /// `sha256:…` of its manifest.
+    pub digest: String,
+    /// `sha256:…` of its configuration, which engines call the image's id.
+    pub config: String,
+    /// `/usr/bin/python3.11`
+    pub interpreter: String,
+    pub python: String,
+    pub layers: Vec<LayerOutput>,
+    pub packages: Vec<PackageOutput>,
+    /// What the check found and does not mind.
+    pub notes: Vec<String>,
+}
+
+/// A layer.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct LayerOutput {
+    pub title: String,
+    pub digest: String,
+    pub diff_id: String,
+    /// Bytes, packed.
+    pub size: u64,
+    pub cached: bool,
+}
+
+/// A package that was installed.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct PackageOutput {
+    pub name: String,
+    pub version: String,
+    pub file: String,
+    pub sha256: String,
 }
 
 /// `verify`.
@@ -234,6 +282,7 @@ pub fn schemas() -> Vec<(&'static str, String)> {
         ("plan.json", text(schema_for!(PlanOutput))),
         ("index.json", text(schema_for!(IndexOutput))),
         ("check.json", text(schema_for!(CheckOutput))),
+        ("image.json", text(schema_for!(ImageOutput))),
         ("verify.json", text(schema_for!(VerifyOutput))),
         ("explain.json", text(schema_for!(KeyOutput))),
     ]

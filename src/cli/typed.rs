@@ -84,6 +84,8 @@ pub enum Verb {
     Install(Install),
     /// Fetch one file of the index by its digest
     Fetch(Fetch),
+    /// Make a container image from wheels, an interpreter and an application
+    Image(Box<Image>),
     /// Show what this machine offers
     Doctor,
     /// Show or empty the local cache
@@ -343,6 +345,87 @@ pub struct Fetch {
     /// The folder to put it into
     #[arg(short, long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
     pub outdir: PathBuf,
+pub struct Image {
+    /// The wheels to install; of several of one project each target gets the one that fits
+    #[arg(value_name = "WHEEL", value_hint = ValueHint::FilePath)]
+    pub wheels: Vec<PathBuf>,
+    /// What the image runs on: `linux/amd64`, `linux/arm64`, `x86_64-linux-gnu.2.36`, …; several make an
+    /// image index (repeatable)
+    #[arg(short, long, value_name = "TARGET")]
+    pub target: Vec<String>,
+    /// The Python of the image [default: the one that is found in it]
+    #[arg(long, value_name = "X.Y")]
+    pub python: Option<String>,
+    /// The application: a folder or file, and where it goes [default: /app] (repeatable)
+    #[arg(long, value_name = "SRC[:DEST]", value_hint = ValueHint::AnyPath)]
+    pub app: Vec<String>,
+    /// Leave out files of folders whose path or name is of this pattern (repeatable). `.git`,
+    /// `__pycache__` and bytecode are always left out
+    #[arg(long, value_name = "PATTERN")]
+    pub exclude: Vec<String>,
+    /// A Python of the target: an unpacked root or prefix, or an archive of one; and where it goes
+    /// [default: /] (one for each target)
+    #[arg(long, value_name = "TREE|ARCHIVE[:DEST]", value_hint = ValueHint::AnyPath)]
+    pub interpreter: Vec<String>,
+    /// The image to build upon: `scratch`, an OCI layout, a docker archive, a name in a registry
+    #[arg(long, value_name = "REF|LAYOUT|scratch", default_value = "scratch")]
+    pub base: String,
+    /// Where the image goes: `oci:DIR[:TAG]`, `docker:FILE[:NAME:TAG]`, `registry:REF`, `dir:PATH`
+    #[arg(short, long, value_name = "OUTPUT")]
+    pub output: String,
+    /// What a container starts, as words or a JSON array [default: the interpreter]
+    #[arg(long, value_name = "CMD")]
+    pub entrypoint: Option<String>,
+    /// The arguments of the entrypoint, as words or a JSON array
+    #[arg(long, value_name = "CMD", allow_hyphen_values = true)]
+    pub cmd: Option<String>,
+    /// Set an environment variable (repeatable)
+    #[arg(long, value_name = "K=V")]
+    pub env: Vec<String>,
+    /// The user that a container runs as
+    #[arg(long, value_name = "USER[:GROUP]")]
+    pub user: Option<String>,
+    /// The folder that a container starts in [default: the application's]
+    #[arg(long, value_name = "DIR")]
+    pub workdir: Option<String>,
+    /// A port that the application listens on (repeatable)
+    #[arg(long, value_name = "PORT[/PROTO]")]
+    pub expose: Vec<String>,
+    /// Set a label (repeatable)
+    #[arg(long, value_name = "K=V")]
+    pub label: Vec<String>,
+    /// Set an annotation of the manifest and the index (repeatable)
+    #[arg(long, value_name = "K=V")]
+    pub annotation: Vec<String>,
+    /// Put large wheels into layers of their own, at most N layers of packages
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true, default_missing_value = "20")]
+    pub split: Option<usize>,
+    /// Compile bytecode, by an interpreter of the image's version on this machine
+    #[arg(long)]
+    pub compile: bool,
+    /// How layers are packed
+    #[arg(long, value_enum, default_value = "gzip")]
+    pub compression: LayerCompression,
+    /// Accept whatever the check of the image finds in files of this pattern (repeatable)
+    #[arg(long, value_name = "PATTERN")]
+    pub allow: Vec<String>,
+    /// Attach neither SBOM nor provenance
+    #[arg(long)]
+    pub no_attest: bool,
+    /// Talk to registries without TLS, or without checking it
+    #[arg(long)]
+    pub insecure: bool,
+    /// Most layers packed at once, in cores [default: number of cores]
+    #[arg(short, long, value_name = "N", env = "WHEELBUILD_JOBS")]
+    pub jobs: Option<u32>,
+}
+
+/// How layers are packed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LayerCompression {
+    Gzip,
+    Zstd,
+    None,
 }
 
 #[derive(Debug, Subcommand)]

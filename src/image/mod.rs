@@ -1,17 +1,58 @@
 //! Container images from wheels, an interpreter and an application, without Docker.
 //!
-//! A [`LayerTree`] says what a layer holds, [`pack`] makes its bytes.
+//! [`assemble()`] makes an [`Image`] for one platform: it finds the interpreter in what it is given,
+//! chooses the wheels that fit, has each layer packed or taken from the [`LayerStore`], and checks the
+//! whole. [`export()`] lays out one or several of them as blobs, which [`OciLayout`], [`docker`] and the
+//! registry client put somewhere.
+//!
+//! - a layer: `tree` says what it holds, `pack` makes its bytes (`codec`, `member`, `tar`), `facts` says
+//!   what the check has to know of it, `store` keeps it by what it was made from
+//! - sources: `site` (wheels), `source` (folders and archives), `bytecode`, `base` (images)
+//! - the whole: `root` (layers over each other), `python` (the interpreter in it), `check`
+//! - documents and places: `oci`, `layout`, `docker`, `registry`, `output`
 
+mod assemble;
+mod base;
+mod bytecode;
+pub mod check;
 mod codec;
+mod digests;
+pub mod docker;
+mod export;
 mod facts;
+mod layer_reader;
+mod layout;
 mod linker_cache;
 mod member;
+pub mod oci;
+mod output;
 mod pack;
+mod pattern;
+mod python;
+pub mod registry;
+mod root;
+mod select;
+mod site;
+mod source;
 mod sparse_elf;
+mod store;
 mod tar;
 mod tree;
+pub mod words;
 
+pub use assemble::{APPLICATION, Image, Request, RunOptions, assemble, export, given_wheel};
+pub use base::{
+    Contents, LoadedImage, is_docker_archive, load, load_docker_archive, load_manifest, manifests, platform_of,
+};
 pub use codec::Compression;
+pub use export::{Blob, Export};
 pub use facts::{ElfFacts, FileFacts, LayerFacts, PathFacts};
+pub use layout::OciLayout;
+pub use oci::Platform;
+pub use output::{Input, Output};
 pub use pack::{Packed, Packing, pack};
+pub use python::{ImagePython, LibcKind, Scheme};
+pub use root::Root;
+pub use source::Placed;
+pub use store::{Layer, LayerStore};
 pub use tree::{Content, LayerTree, Node};

@@ -19,16 +19,6 @@ use crate::archive::{Limits, ZipEntry, ZipReader};
 use crate::metadata::Metadata;
 use crate::report::{Code, Error, Result};
 
-/// What RECORD says of a member.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Recorded {
-    Sha256([u8; 32]),
-    /// A better hash, which was compared.
-    Other([u8; 32]),
-    /// Not listed, or without a hash.
-    Nothing,
-}
-
 /// An open wheel.
 pub struct WheelArchive {
     path: PathBuf,
@@ -143,22 +133,22 @@ impl WheelArchive {
         Ok(data)
     }
 
-    /// What RECORD says of a member. A hash that is no sha256 is compared here, and the sha256 given
-    /// instead.
+    /// The sha256 that RECORD names for a member; none for one it does not list, or without a hash. A
+    /// hash of another kind is compared here, and the sha256 given instead.
     ///
     /// # Errors
     /// As [`WheelArchive::read`].
-    pub fn recorded(&self, entry: &ZipEntry) -> Result<Recorded> {
+    pub fn recorded(&self, entry: &ZipEntry) -> Result<Option<[u8; 32]>> {
         let unrecorded = UNRECORDED.iter().any(|name| entry.name == format!("{}.dist-info/{name}", self.stem));
         let Some(hash) = self.hashes.get(&entry.name).filter(|_| !unrecorded) else {
-            return Ok(Recorded::Nothing);
+            return Ok(None);
         };
         let sha256 = hash.strip_prefix("sha256=").and_then(|value| {
             URL_SAFE_NO_PAD.decode(value.trim_end_matches('=')).ok().and_then(|hash| hash.try_into().ok())
         });
         match sha256 {
-            Some(sha256) => Ok(Recorded::Sha256(sha256)),
-            None => Ok(Recorded::Other(Sha256::digest(self.read(entry)?).into())),
+            Some(sha256) => Ok(Some(sha256)),
+            None => Ok(Some(Sha256::digest(self.read(entry)?).into())),
         }
     }
 

@@ -22,7 +22,7 @@ mod unzip;
 mod volatile;
 mod wheel_file;
 
-pub use archive::{Recorded, WheelArchive};
+pub use archive::WheelArchive;
 pub use build_paths::BuildPath;
 pub use build_record::{Artefact, BuildRecord, Crate, Library, PythonRecord, Tool};
 pub use canonical::{Wheel, WheelBuilder};

@@ -8,6 +8,7 @@ pub mod explain;
 pub mod fetch;
 pub mod generate;
 pub mod index;
+pub mod image;
 pub mod inspect;
 pub mod install;
 pub mod plan;

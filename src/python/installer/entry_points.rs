@@ -4,7 +4,8 @@ use crate::report::{Code, Error, Result};
 
 /// A program that calls a function.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct EntryPoint {
+pub struct EntryPoint {
+    /// The program's file name.
     pub name: String,
     pub module: String,
     /// The dotted path of the function in the module.
@@ -12,7 +13,10 @@ pub(super) struct EntryPoint {
 }
 
 /// The programs of an entry_points.txt, in its order.
-pub(super) fn parse(text: &str) -> Result<Vec<EntryPoint>> {
+///
+/// # Errors
+/// [`Code::BadWheel`] when a line is no entry point.
+pub fn parse(text: &str) -> Result<Vec<EntryPoint>> {
     let mut programs = Vec::new();
     let mut in_scripts = false;
     for line in text.lines().map(str::trim) {

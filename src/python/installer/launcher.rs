@@ -1,19 +1,32 @@
-//! Scripts that find the interpreter beside themselves, so that an environment may be mounted
-//! anywhere.
+//! Scripts that start an interpreter: the one beside them, so that an environment may be mounted
+//! anywhere, the first on the search path, or one at a fixed place.
 
-use super::Layout;
 use super::entry_points::EntryPoint;
 
+/// Longer first lines some kernels cut short.
+const LONGEST_LINE: usize = 127;
+
+/// Which interpreter a script is run by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Head<'p> {
+    /// The program `python` in the script's own folder.
+    Beside,
+    /// `python3` on the search path.
+    SearchPath,
+    /// This program.
+    Program(&'p str),
+}
+
 /// The program that calls `entry`.
-pub(super) fn of_entry(entry: &EntryPoint, layout: Layout) -> Vec<u8> {
+pub fn of_entry(entry: &EntryPoint, head: Head<'_>) -> Vec<u8> {
     let EntryPoint { module, function, .. } = entry;
     let imported = function.split('.').next().unwrap_or(function);
-    let head = head("", layout);
+    let head = head.lines("");
     format!("{head}import sys\nfrom {module} import {imported}\nsys.exit({function}())\n").into_bytes()
 }
 
 /// A script of a wheel with its `#!python` line (PEP 427) made real; `None` when it has none.
-pub(super) fn of_script(script: &[u8], layout: Layout) -> Option<Vec<u8>> {
+pub fn of_script(script: &[u8], head: Head<'_>) -> Option<Vec<u8>> {
     let end = script.iter().position(|byte| *byte == b'\n').map_or(script.len(), |at| at + 1);
     let (first, rest) = script.split_at(end);
     let line = std::str::from_utf8(first).ok()?.strip_prefix("#!python")?;
@@ -25,21 +38,34 @@ pub(super) fn of_script(script: &[u8], layout: Layout) -> Option<Vec<u8>> {
     if !arguments.chars().all(|c| c.is_ascii_alphanumeric() || " \t\r\n-_=.:".contains(c)) {
         return None;
     }
-    Some([head(arguments.trim(), layout).as_bytes(), rest].concat())
+    Some([head.lines(arguments.trim()).as_bytes(), rest].concat())
 }
 
-/// The first lines of a script.
-///
-/// In an environment they are read twice: the shell runs the interpreter beside the script with
-/// it, and to that interpreter the same line is a string without effect.
-fn head(arguments: &str, layout: Layout) -> String {
-    match layout {
-        Layout::Environment(_) => {
-            let arguments: String =
-                arguments.split_whitespace().map(|argument| format!("\"{argument}\" ")).collect();
-            format!("#!/bin/sh\n\"exec\" \"${{0%/*}}/python\" {arguments}\"$0\" \"$@\"\n")
+impl Head<'_> {
+    /// The first lines of a script.
+    ///
+    /// Beside the script or with a long path they are read twice: the shell runs the interpreter with
+    /// them, and to that interpreter the same lines are a string without effect.
+    fn lines(self, arguments: &str) -> String {
+        let quoted = || -> String {
+            arguments.split_whitespace().map(|argument| format!("\"{argument}\" ")).collect()
+        };
+        match self {
+            Self::Beside => {
+                let arguments = quoted();
+                format!("#!/bin/sh\n\"exec\" \"${{0%/*}}/python\" {arguments}\"$0\" \"$@\"\n")
+            }
+            Self::SearchPath => "#!/usr/bin/env python3\n".to_owned(),
+            Self::Program(path) => {
+                let line = format!("#!{path} {arguments}");
+                let line = line.trim_end();
+                if line.len() < LONGEST_LINE && !path.contains(char::is_whitespace) {
+                    return format!("{line}\n");
+                }
+                let arguments = quoted();
+                format!("#!/bin/sh\n\"exec\" \"{path}\" {arguments}\"$0\" \"$@\"\n")
+            }
         }
-        Layout::Folder => "#!/usr/bin/env python3\n".to_owned(),
     }
 }
 
@@ -47,14 +73,10 @@ fn head(arguments: &str, layout: Layout) -> String {
 mod tests {
     use super::*;
 
-    fn environment() -> Layout {
-        Layout::Environment("3.11".parse().unwrap())
-    }
-
     #[test]
     fn only_python_scripts_are_changed() {
         let text = |script: &str| {
-            of_script(script.as_bytes(), environment()).map(|bytes| String::from_utf8(bytes).unwrap())
+            of_script(script.as_bytes(), Head::Beside).map(|bytes| String::from_utf8(bytes).unwrap())
         };
         let head = "#!/bin/sh\n\"exec\" \"${0%/*}/python\" \"$0\" \"$@\"\n";
         assert_eq!(text("#!python\nprint(1)\n").unwrap(), format!("{head}print(1)\n"));
@@ -66,6 +88,18 @@ mod tests {
     }
 
     #[test]
+    fn a_program_at_a_fixed_place_is_named_unless_its_path_is_too_long() {
+        let text = |script: &str, path: &str| {
+            String::from_utf8(of_script(script.as_bytes(), Head::Program(path)).unwrap()).unwrap()
+        };
+        assert_eq!(text("#!python -E\nx", "/usr/bin/python3.11"), "#!/usr/bin/python3.11 -E\nx");
+        assert_eq!(text("#!python\nx", "/usr/bin/python3.11"), "#!/usr/bin/python3.11\nx");
+        let long = format!("/{}/python3", "d".repeat(120));
+        let head = format!("#!/bin/sh\n\"exec\" \"{long}\" \"-E\" \"$0\" \"$@\"\nx");
+        assert_eq!(text("#!python -E\nx", &long), head);
+    }
+
+    #[test]
     fn a_launcher_runs_the_interpreter_beside_it_from_anywhere() {
         let folder = tempfile::tempdir().unwrap();
         let bin = folder.path().join("a folder/bin");
@@ -74,7 +108,7 @@ mod tests {
         std::os::unix::fs::symlink(&python, bin.join("python")).unwrap();
         let entry = EntryPoint { name: "x".into(), module: "sys".into(), function: "argv.copy".into() };
         let path = bin.join("x");
-        std::fs::write(&path, of_entry(&entry, environment())).unwrap();
+        std::fs::write(&path, of_entry(&entry, Head::Beside)).unwrap();
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(&path, mode).unwrap();
         let output = std::process::Command::new(&path).arg("one two").current_dir("/").output().unwrap();

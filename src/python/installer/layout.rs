@@ -1,15 +1,19 @@
 //! Where the files of a wheel go (PEP 427, "the .data directory").
 
 use super::entry_points;
-use super::launcher;
-use super::place::File;
+use super::launcher::{self, Head};
+use super::place::{File, Row};
 use crate::metadata::normalize;
 use crate::report::{Code, Error, Result};
 use crate::target::PythonVersion;
 use crate::wheel::RawWheel;
 
 /// What is written into `INSTALLER`.
-const INSTALLER: &[u8] = b"wheelbuild\n";
+pub const INSTALLER: &[u8] = b"wheelbuild\n";
+
+/// Files of `.dist-info` that an installer writes itself, whatever the wheel has there.
+pub const REPLACED: [&str; 6] =
+    ["RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json"];
 
 /// The form that wheels are installed in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,12 +33,18 @@ impl Layout {
         }
     }
 
+    fn head(self) -> Head<'static> {
+        match self {
+            Self::Environment(_) => Head::Beside,
+            Self::Folder => Head::SearchPath,
+        }
+    }
+
     /// Every file of `wheel` in its place below the root, launchers, INSTALLER and RECORD included.
     pub(super) fn files(self, wheel: &RawWheel) -> Result<Vec<File>> {
         let dist_info = format!("{}.dist-info", wheel.stem());
         let data = format!("{}.data/", wheel.stem());
-        let replaced = ["RECORD", "RECORD.jws", "RECORD.p7s", "INSTALLER", "REQUESTED", "direct_url.json"]
-            .map(|name| format!("{dist_info}/{name}"));
+        let replaced = REPLACED.map(|name| format!("{dist_info}/{name}"));
         let mut files = Vec::new();
         for member in wheel.members() {
             if replaced.contains(&member.name) {
@@ -48,7 +58,7 @@ impl Layout {
             if rest.is_empty() {
                 return Err(Error::new(Code::BadWheel, format!("`{}` has no place", member.name)));
             }
-            let launcher = if scheme == "scripts" { launcher::of_script(&member.data, self) } else { None };
+            let launcher = if scheme == "scripts" { launcher::of_script(&member.data, self.head()) } else { None };
             files.push(File {
                 path: join(&folder, rest),
                 executable: member.executable || scheme == "scripts",
@@ -58,14 +68,15 @@ impl Layout {
         if let Some(text) = wheel.dist_info("entry_points.txt") {
             let bin = self.folder("scripts", wheel)?;
             for entry in entry_points::parse(&String::from_utf8_lossy(&text.data))? {
-                let data = launcher::of_entry(&entry, self);
+                let data = launcher::of_entry(&entry, self.head());
                 files.push(File { path: join(&bin, &entry.name), executable: true, data });
             }
         }
         let info = join(&self.site_packages(), &dist_info);
         files.push(File { path: format!("{info}/INSTALLER"), executable: false, data: INSTALLER.to_vec() });
         let record = format!("{info}/RECORD");
-        let data = super::place::record(&files, &record, &self.site_packages());
+        let rows: Vec<_> = files.iter().map(Row::of).collect();
+        let data = super::place::record(&rows, &record, &self.site_packages());
         files.push(File { path: record, executable: false, data });
         Ok(files)
     }

@@ -6,8 +6,8 @@
 //! error, so that the order of wheels never decides anything.
 
 mod bytecode;
-mod entry_points;
-mod launcher;
+pub mod entry_points;
+pub mod launcher;
 mod layout;
 mod place;
 mod tags;
@@ -15,7 +15,8 @@ mod tags;
 use std::path::{Path, PathBuf};
 
 pub use bytecode::compile;
-pub use layout::Layout;
+pub use layout::{INSTALLER, Layout, REPLACED};
+pub use place::{Row, record};
 pub use tags::BuildTags;
 
 use crate::cache::{Digest, Requirement};

@@ -79,13 +79,33 @@ fn write(path: &Path, file: &File) -> Result<()> {
     options.open(path).and_then(|mut out| out.write_all(&file.data)).map_err(failed)
 }
 
-/// RECORD of installed `files` (PEP 376): paths relative to `site_packages`, hashes, sizes.
-pub(super) fn record(files: &[File], own_path: &str, site_packages: &str) -> Vec<u8> {
+/// A file as RECORD lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Below the root, with `/`.
+    pub path: String,
+    /// None for files that are made after the installation, such as bytecode.
+    pub sha256_and_size: Option<([u8; 32], u64)>,
+}
+
+impl Row {
+    pub(super) fn of(file: &File) -> Self {
+        let sha256 = Sha256::digest(&file.data).into();
+        Self { path: file.path.clone(), sha256_and_size: Some((sha256, file.data.len() as u64)) }
+    }
+}
+
+/// RECORD of an installation (PEP 376), sorted: paths relative to `site_packages`, hashes, sizes. It
+/// lists itself as `own_path`, without a hash.
+pub fn record(files: &[Row], own_path: &str, site_packages: &str) -> Vec<u8> {
     let mut rows: Vec<String> = files
         .iter()
         .map(|file| {
-            let hash = URL_SAFE_NO_PAD.encode(Sha256::digest(&file.data));
-            format!("{},sha256={hash},{}\n", quoted(&relative(&file.path, site_packages)), file.data.len())
+            let path = quoted(&relative(&file.path, site_packages));
+            match file.sha256_and_size {
+                Some((sha256, size)) => format!("{path},sha256={},{size}\n", URL_SAFE_NO_PAD.encode(sha256)),
+                None => format!("{path},,\n"),
+            }
         })
         .collect();
     rows.push(format!("{},,\n", quoted(&relative(own_path, site_packages))));
@@ -93,14 +113,12 @@ pub(super) fn record(files: &[File], own_path: &str, site_packages: &str) -> Vec
     rows.concat().into_bytes()
 }
 
+/// `path` as seen from the folder `base`, both below one root.
 fn relative(path: &str, base: &str) -> String {
-    if base.is_empty() {
-        return path.to_owned();
-    }
-    match path.strip_prefix(base).and_then(|rest| rest.strip_prefix('/')) {
-        Some(inside) => inside.to_owned(),
-        None => format!("{}{path}", "../".repeat(base.split('/').count())),
-    }
+    let from: Vec<&str> = base.split('/').filter(|part| !part.is_empty()).collect();
+    let to: Vec<&str> = path.split('/').collect();
+    let shared = from.iter().zip(&to[..to.len() - 1]).take_while(|(one, other)| one == other).count();
+    "../".repeat(from.len() - shared) + &to[shared..].join("/")
 }
 
 /// A field of comma separated values.

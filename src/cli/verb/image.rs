@@ -1,0 +1,256 @@
+//! `image`: container images from wheels, an interpreter and an application.
+
+use std::collections::BTreeMap;
+
+use crate::cache::{Cache, Digest};
+use crate::cli::output::{
+    ImageOutput, LayerOutput, PackageOutput, PlatformImageOutput, VERSION,
+};
+use crate::cli::typed::{self, LayerCompression};
+use crate::cli::{Context, print, print_json, ready, terminal};
+use crate::image::{
+    self, Compression, Image, Input, LayerStore, LoadedImage, OciLayout, Output, Packing, Placed, Platform,
+    Request, RunOptions, words,
+};
+use crate::python::interpreter::{self, BuildPython, Search};
+use crate::report::{Code, Error, Result};
+use crate::target::{Interpreter, PythonVersion, Target};
+
+pub fn run(arguments: &typed::Image, context: &Context) -> Result<()> {
+    let found = ready::configuration(&context.global)?;
+    let cache = Cache::open(&ready::cache_dir(&context.global, &found.config)?)?;
+    let store = LayerStore::new(&cache);
+    let output = Output::parse(&arguments.output)?;
+    let input = Input::parse(&arguments.base)?;
+    let targets = targets(&arguments.target)?;
+    let python: Option<PythonVersion> = arguments.python.as_deref().map(str::parse).transpose()?;
+    let run = run_options(arguments)?;
+    let place = |texts: &[String]| texts.iter().map(|text| Placed::parse(text)).collect::<Result<Vec<_>>>();
+    let (applications, interpreters) = (place(&arguments.app)?, place(&arguments.interpreter)?);
+    let wheels = arguments
+        .wheels
+        .iter()
+        .map(|path| image::given_wheel(path, &cache))
+        .collect::<Result<Vec<_>>>()?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let jobs = arguments.jobs.or(found.config.jobs);
+    let packing = Packing {
+        compression: match arguments.compression {
+            LayerCompression::Gzip => Compression::Gzip,
+            LayerCompression::Zstd => Compression::Zstd,
+            LayerCompression::None => Compression::None,
+        },
+        mtime: epoch()?,
+        jobs: jobs.map_or(cores, |jobs| usize::try_from(jobs.max(1)).unwrap_or(cores)),
+    };
+    let compiler = match arguments.compile {
+        true => Some(compiler(python, &cache, context)?),
+        false => None,
+    };
+
+    let elsewhere = |digest: Digest, size: u64| match &output {
+        Output::Oci { folder, .. } => OciLayout::new(folder).has(digest, size),
+        _ => false,
+    };
+    let mut images = Vec::new();
+    for target in &targets {
+        let base = base(&input, target, store, arguments, context)?;
+        let request = Request {
+            target: *target,
+            python,
+            wheels: &wheels,
+            applications: &applications,
+            interpreters: &interpreters,
+            base,
+            exclude: &arguments.exclude,
+            compile: compiler.as_ref(),
+            split: arguments.split,
+            packing,
+            run: &run,
+            allow: &arguments.allow,
+        };
+        let image = image::assemble(&request, store, &elsewhere, &context.report)?;
+        for note in &image.findings {
+            context.report.detail(format!("image {}: {note}", Platform::of(target)));
+        }
+        if let Some(compiler) = &compiler
+            && compiler.version != image.python.version
+        {
+            return Err(Error::new(Code::Bytecode, format!("`--compile` has Python {}", compiler.version))
+                .cause(format!("the image has {}", image.python.describe()))
+                .hint(format!("name the version: `--python {}`", image.python.version)));
+        }
+        images.push(image);
+    }
+    let export = image::export(&images, &run, Vec::new())?;
+    let digest = export.root().digest.clone();
+    let reference = match &output {
+        Output::Oci { folder, tag } => {
+            OciLayout::new(folder).write(&export, tag)?;
+            format!("oci:{}:{tag}@{digest}", folder.display())
+        }
+        Output::Docker { file, name } => {
+            image::docker::write(&export, file, name.as_deref())?;
+            match name {
+                Some(name) => format!("docker:{}:{name}@{digest}", file.display()),
+                None => format!("docker:{}@{digest}", file.display()),
+            }
+        }
+        Output::Registry(_) | Output::Folder(_) => {
+            return Err(Error::new(Code::Usage, "this output is not there yet"));
+        }
+    };
+    show(&images, context);
+    if context.global.json {
+        return print_json(&ImageOutput {
+            version: VERSION,
+            reference,
+            digest,
+            images: images.iter().map(platform_output).collect(),
+        });
+    }
+    print(&reference)
+}
+
+/// The image to build upon, for `target`.
+fn base(
+    input: &Input,
+    target: &Target,
+    store: LayerStore<'_>,
+    arguments: &typed::Image,
+    _context: &Context,
+) -> Result<Option<LoadedImage>> {
+    let name = &arguments.base;
+    match input {
+        Input::Scratch => Ok(None),
+        Input::Layout { folder, tag } => {
+            let layout = OciLayout::new(folder);
+            let root = layout.find(tag.as_deref())?;
+            image::load(&layout, &root, target, name, store).map(Some)
+        }
+        Input::Docker { file, name } => {
+            image::load_docker_archive(file, name.as_deref(), Some(target), store).map(Some)
+        }
+        Input::Registry(_) => Err(Error::new(Code::Usage, "this base is not there yet")),
+    }
+}
+
+fn targets(typed: &[String]) -> Result<Vec<Target>> {
+    if typed.is_empty() {
+        return Err(Error::new(Code::Usage, "no target is given")
+            .hint("say what the image runs on, for example `--target linux/amd64`"));
+    }
+    let mut targets: Vec<Target> = Vec::new();
+    for text in typed {
+        let target: Target = text.parse()?;
+        if let Some(other) = targets.iter().find(|other| Platform::of(other) == Platform::of(&target)) {
+            let headline = format!("`{text}` and `{other}` are one platform, {}", Platform::of(&target));
+            return Err(Error::new(Code::Usage, headline));
+        }
+        targets.push(target);
+    }
+    Ok(targets)
+}
+
+/// The date of everything: SOURCE_DATE_EPOCH, else 1970.
+pub fn epoch() -> Result<u64> {
+    let Some(text) = std::env::var_os("SOURCE_DATE_EPOCH").filter(|text| !text.is_empty()) else {
+        return Ok(0);
+    };
+    text.to_str().and_then(|text| text.parse().ok()).ok_or_else(|| {
+        Error::new(Code::Usage, "SOURCE_DATE_EPOCH is no number of seconds since 1970")
+    })
+}
+
+/// The interpreter that compiles bytecode.
+fn compiler(python: Option<PythonVersion>, cache: &Cache, context: &Context) -> Result<BuildPython> {
+    let Some(version) = python else {
+        return Err(Error::new(Code::Usage, "`--compile` needs to know the version")
+            .hint("name the Python of the image: `--python 3.11`"));
+    };
+    let search = Search::from_environment(Some(cache.folder("interpreters")?));
+    let wanted = Interpreter::Version(version);
+    interpreter::find(Some(&wanted), &search, &context.report).map_err(|error| {
+        Error::new(Code::Bytecode, format!("there is no Python {version} to compile bytecode"))
+            .cause(error.headline())
+    })
+}
+
+fn run_options(arguments: &typed::Image) -> Result<RunOptions> {
+    let command = |text: &Option<String>| text.as_deref().map(words::command).transpose();
+    let pairs = |texts: &[String]| texts.iter().map(|text| ready::setting(text)).collect::<Result<Vec<_>>>();
+    let expose = arguments.expose.iter().map(|port| exposed(port)).collect::<Result<_>>()?;
+    let map = |texts: &[String]| Ok::<_, Error>(pairs(texts)?.into_iter().collect::<BTreeMap<_, _>>());
+    Ok(RunOptions {
+        entrypoint: command(&arguments.entrypoint)?,
+        cmd: command(&arguments.cmd)?,
+        env: pairs(&arguments.env)?,
+        user: arguments.user.clone(),
+        workdir: arguments.workdir.clone(),
+        expose,
+        labels: map(&arguments.label)?,
+        annotations: map(&arguments.annotation)?,
+    })
+}
+
+/// `8080` as `8080/tcp`.
+fn exposed(text: &str) -> Result<String> {
+    let (port, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+    let is_port = port.parse::<u16>().is_ok_and(|port| port > 0);
+    match (is_port, protocol) {
+        (true, "tcp" | "udp" | "sctp") => Ok(format!("{port}/{protocol}")),
+        _ => Err(Error::new(Code::Usage, format!("`{text}` is no port")).hint("write it like `--expose 8080/tcp`")),
+    }
+}
+
+fn platform_output(image: &Image) -> PlatformImageOutput {
+    PlatformImageOutput {
+        platform: Platform::of(&image.target).to_string(),
+        target: image.target.to_string(),
+        digest: image.descriptor.digest.clone(),
+        config: format!("sha256:{}", Digest::of(&image.config)),
+        interpreter: format!("/{}", image.python.program),
+        python: image.python.full_version.clone().unwrap_or_else(|| image.python.version.to_string()),
+        layers: image
+            .layers
+            .iter()
+            .map(|layer| LayerOutput {
+                title: layer.title.clone(),
+                digest: layer.descriptor.digest.clone(),
+                diff_id: format!("sha256:{}", layer.diff_id),
+                size: layer.descriptor.size,
+                cached: layer.cached,
+            })
+            .collect(),
+        packages: image
+            .packages
+            .iter()
+            .map(|package| PackageOutput {
+                name: package.name.clone(),
+                version: package.version.clone(),
+                file: package.file.clone(),
+                sha256: package.sha256.clone(),
+            })
+            .collect(),
+        notes: image.findings.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// The table that ends a run.
+fn show(images: &[Image], context: &Context) {
+    for image in images {
+        let mut rows = vec![["layer", "size", "digest", ""].map(str::to_owned).to_vec()];
+        for layer in &image.layers {
+            rows.push(vec![
+                layer.title.chars().take(48).collect(),
+                terminal::size(layer.descriptor.size),
+                layer.descriptor.digest.clone(),
+                if layer.cached { "cached" } else { "made" }.to_owned(),
+            ]);
+        }
+        context.report.info(format!("{}: {}", Platform::of(&image.target), image.descriptor.digest));
+        for line in terminal::table(&rows) {
+            context.report.info(line);
+        }
+    }
+}
