@@ -61,6 +61,7 @@ fn command_page_is_the_help() {
         &["explain"],
         &["install"],
         &["image"],
+        &["layer"],
         &["doctor"],
         &["cache"],
         &["cache", "prune"],

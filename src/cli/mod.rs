@@ -98,6 +98,7 @@ fn dispatch(verb: Verb, context: &Context) -> Result<(), Failure> {
         Verb::Install(arguments) => verb::install::run(&arguments, context)?,
         Verb::Fetch(arguments) => verb::fetch::run(&arguments, context)?,
         Verb::Image(arguments) => verb::image::run(&arguments, context)?,
+        Verb::Layer(arguments) => verb::layer::run(&arguments, context)?,
         Verb::Doctor => verb::doctor::run(context)?,
         Verb::Toolchain { action } => verb::toolchain::run(&action, context)?,
         Verb::Explain(arguments) => verb::explain::run(&arguments, context)?,

@@ -230,6 +230,22 @@ pub struct LayerOutput {
     pub cached: bool,
 }
 
+/// `layer`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct LayerFileOutput {
+    pub version: u32,
+    pub path: PathBuf,
+    pub media_type: String,
+    /// `sha256:…` of the file.
+    pub digest: String,
+    /// `sha256:…` of the tar stream in it.
+    pub diff_id: String,
+    /// Bytes of the file.
+    pub size: u64,
+    /// Bytes of the tar stream.
+    pub unpacked: u64,
+}
+
 /// A package that was installed.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct PackageOutput {
@@ -283,6 +299,7 @@ pub fn schemas() -> Vec<(&'static str, String)> {
         ("index.json", text(schema_for!(IndexOutput))),
         ("check.json", text(schema_for!(CheckOutput))),
         ("image.json", text(schema_for!(ImageOutput))),
+        ("layer.json", text(schema_for!(LayerFileOutput))),
         ("verify.json", text(schema_for!(VerifyOutput))),
         ("explain.json", text(schema_for!(KeyOutput))),
     ]

@@ -86,6 +86,8 @@ pub enum Verb {
     Fetch(Fetch),
     /// Make a container image from wheels, an interpreter and an application
     Image(Box<Image>),
+    /// Make one image layer from a list of what it holds
+    Layer(Layer),
     /// Show what this machine offers
     Doctor,
     /// Show or empty the local cache
@@ -284,12 +286,18 @@ pub struct Index {
 
 #[derive(Debug, Args)]
 pub struct Check {
-    /// A wheel or a folder of wheels
-    #[arg(required = true, value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
+    /// A wheel, a folder of wheels, or an image: an OCI layout, a docker archive, `registry:REF`
+    #[arg(required = true, value_name = "FILE|DIR|IMAGE", value_hint = ValueHint::AnyPath)]
     pub paths: Vec<PathBuf>,
     /// What it must run on
     #[arg(short, long, value_name = "TARGET")]
     pub target: String,
+    /// Accept whatever is found in an image's files of this pattern (repeatable)
+    #[arg(long, value_name = "PATTERN")]
+    pub allow: Vec<String>,
+    /// Talk to registries without TLS, or without checking it
+    #[arg(long)]
+    pub insecure: bool,
     /// Use this zig instead of the pinned one
     #[arg(long, value_name = "PATH", env = "WHEELBUILD_ZIG", value_hint = ValueHint::FilePath)]
     pub zig: Option<PathBuf>,
@@ -309,9 +317,12 @@ pub struct Verify {
 
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// A wheel or sdist
-    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    /// A wheel, an sdist, or an image: an OCI layout, a docker archive, `registry:REF`
+    #[arg(value_name = "FILE|IMAGE", value_hint = ValueHint::AnyPath)]
     pub file: PathBuf,
+    /// Talk to registries without TLS, or without checking it
+    #[arg(long)]
+    pub insecure: bool,
 }
 
 #[derive(Debug, Args)]
@@ -416,6 +427,28 @@ pub struct Image {
     #[arg(long)]
     pub insecure: bool,
     /// Most layers packed at once, in cores [default: number of cores]
+    #[arg(short, long, value_name = "N", env = "WHEELBUILD_JOBS")]
+    pub jobs: Option<u32>,
+}
+
+#[derive(Debug, Args)]
+pub struct Layer {
+    /// The list: JSON as docs/images.md describes it
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub manifest: PathBuf,
+    /// The layer
+    #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub output: PathBuf,
+    /// Write digest, diff id, media type and size as JSON to FILE
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub metadata: Option<PathBuf>,
+    /// Write the tar archive as it is to FILE, too
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub tar: Option<PathBuf>,
+    /// How it is packed
+    #[arg(long, value_enum, default_value = "gzip")]
+    pub compression: LayerCompression,
+    /// Most cores [default: all]
     #[arg(short, long, value_name = "N", env = "WHEELBUILD_JOBS")]
     pub jobs: Option<u32>,
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::attest::Attached;
 use super::base::LoadedImage;
 use super::bytecode;
 use super::check::{self, Finding, Subject};
@@ -76,13 +77,13 @@ pub struct Image {
     pub manifest: Vec<u8>,
     /// Of the manifest.
     pub descriptor: Descriptor,
-    pub packages: Vec<Requirement>,
+    pub packages: Vec<GivenWheel>,
     /// Notes of the check.
     pub findings: Vec<Finding>,
     /// Name and digest of the base.
     pub base: Option<(String, Option<String>)>,
-    /// Digests of the trees that were put in: what, and its sha256.
-    pub sources: Vec<(String, Digest)>,
+    /// The trees that were put in, as `interpreter` and `application`, and their digests.
+    pub sources: Vec<(&'static str, Digest)>,
 }
 
 /// A wheel given by its path. Its digest is known if it was read before.
@@ -172,7 +173,7 @@ pub fn assemble(
         layers,
         config,
         manifest,
-        packages: wheels.iter().map(|wheel| wheel.requirement.clone()).collect(),
+        packages: wheels.into_iter().cloned().collect(),
         findings,
         base,
         sources,
@@ -185,7 +186,7 @@ struct Maker<'m> {
     elsewhere: &'m dyn Fn(Digest, u64) -> bool,
     report: &'m Report,
     layers: Vec<Layer>,
-    sources: Vec<(String, Digest)>,
+    sources: Vec<(&'static str, Digest)>,
 }
 
 impl Maker<'_> {
@@ -223,7 +224,7 @@ impl Maker<'_> {
             if let Some(python) = fitting.filter(|python| {
                 python.fits(&request.target) && found.iter().any(|own| own.program == python.program)
             }) {
-                self.sources.push((format!("interpreter {}", placed.source.display()), tree.digest()));
+                self.sources.push(("interpreter", tree.digest()));
                 self.layers.push(layer);
                 return Ok(python);
             }
@@ -352,7 +353,7 @@ impl Maker<'_> {
             let tree = SourceTree::open(&placed.source, reading, self.store.cache())?;
             let folder = placed.folder(APPLICATION);
             parts = parts.with(&format!("tree.{number}"), format!("{} {folder}", tree.digest()));
-            self.sources.push((format!("application {}", placed.source.display()), tree.digest()));
+            self.sources.push(("application", tree.digest()));
             if placed.source.is_dir() {
                 search.push_str(&format!("/{folder}\n"));
             }
@@ -505,7 +506,7 @@ impl RunOptions {
 pub fn export(
     images: &[Image],
     run: &RunOptions,
-    attached: Vec<(Descriptor, Vec<u8>, Vec<(Descriptor, Vec<u8>)>)>,
+    attached: Vec<Attached>,
 ) -> Result<Export> {
     let mut blobs = Vec::new();
     for image in images {

@@ -29,7 +29,8 @@ pub(super) fn read(data: &[u8]) -> Option<String> {
         let value = if little { u32::from_le_bytes(bytes) } else { u32::from_be_bytes(bytes) };
         usize::try_from(value).ok()
     };
-    let fits = |little: bool| word(20, little).is_some_and(|count| count <= data.len() / ENTRY);
+    let room = data.len().saturating_sub(HEADER) / ENTRY;
+    let fits = |little: bool| word(20, little).is_some_and(|count| count <= room);
     let little = fits(true);
     if !little && !fits(false) {
         return None;

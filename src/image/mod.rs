@@ -12,17 +12,20 @@
 //! - documents and places: `oci`, `layout`, `docker`, `registry`, `output`
 
 mod assemble;
+mod attest;
 mod base;
 mod bytecode;
 pub mod check;
 mod codec;
 mod digests;
 pub mod docker;
+pub mod examine;
 mod export;
 mod facts;
 mod layer_reader;
 mod layout;
 mod linker_cache;
+mod manifest_layer;
 mod member;
 pub mod oci;
 mod output;
@@ -41,6 +44,7 @@ mod tree;
 pub mod words;
 
 pub use assemble::{APPLICATION, Image, Request, RunOptions, assemble, export, given_wheel};
+pub use attest::{Attached, attest};
 pub use base::{
     Contents, LoadedImage, is_docker_archive, load, load_docker_archive, load_manifest, manifests, platform_of,
 };
@@ -48,6 +52,7 @@ pub use codec::Compression;
 pub use export::{Blob, Export};
 pub use facts::{ElfFacts, FileFacts, LayerFacts, PathFacts};
 pub use layout::OciLayout;
+pub use manifest_layer::LayerManifest;
 pub use oci::Platform;
 pub use output::{Input, Output};
 pub use pack::{Packed, Packing, pack};

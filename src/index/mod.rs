@@ -26,6 +26,7 @@ pub use credentials::Credentials;
 pub use download::Fetched;
 pub use filename::sdist_version;
 pub use page::{MetadataFile, Page, RemoteFile};
+pub use route::{Routes, is_loopback};
 pub use variables::Variables;
 
 use crate::metadata::{Version, normalize};

@@ -13,7 +13,7 @@ use crate::report::{Code, Error, Result, redact};
 
 /// Agents by what they have in common, made when first needed.
 #[derive(Debug, Default)]
-pub(super) struct Routes {
+pub struct Routes {
     agents: Mutex<HashMap<Route, Agent>>,
     roots: OnceLock<RootCerts>,
 }
@@ -159,7 +159,7 @@ impl Making<'_> {
 }
 
 /// Whether `url` is of this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
+pub fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(url::Host::Domain(name)) => {
             name.eq_ignore_ascii_case("localhost") || name.to_ascii_lowercase().ends_with(".localhost")

@@ -1,4 +1,4 @@
-//! `check FILE|DIR --target T`: the judgement alone, for wheels whoever made them.
+//! `check FILE|DIR|IMAGE --target T`: the judgement alone, for wheels and images whoever made them.
 
 use std::path::{Path, PathBuf};
 
@@ -19,11 +19,43 @@ pub fn run(arguments: &Check, context: &Context) -> Result<(), Failure> {
     let target: Target = arguments.target.parse()?;
     let found = ready::configuration(&context.global)?;
     let cache = Cache::open(&ready::cache_dir(&context.global, &found.config)?)?;
-    let wheels = wheels_of(&arguments.paths)?;
     let offline = context.global.offline || found.config.offline.unwrap_or(false);
+    let access = super::image::Access { insecure: arguments.insecure, offline };
+    let mut subjects = Vec::new();
+    for path in &arguments.paths {
+        match super::image::named(path)? {
+            Some(input) => subjects.push((path.clone(), Some(input))),
+            None => {
+                let wheels = wheels_of(std::slice::from_ref(path))?;
+                subjects.extend(wheels.into_iter().map(|wheel| (wheel, None)));
+            }
+        }
+    }
     let mut worst = None;
     let mut results = Vec::new();
-    for path in &wheels {
+    for (path, input) in &subjects {
+        if let Some(input) = input {
+            let name = path.display();
+            let outcome = check_image(input, target, arguments, &cache, access, context);
+            let (notes, error) = match outcome {
+                Ok(notes) => (notes, None),
+                Err(error) => {
+                    context.terminal.error(&error);
+                    worst = worst.or(Some(error.code().exit()));
+                    (Vec::new(), Some(error))
+                }
+            };
+            if !context.global.json {
+                match &error {
+                    None => print(&format!("{name}: ok"))?,
+                    Some(error) => print(&format!("{name}: {}", error.code()))?,
+                }
+            }
+            notes.iter().for_each(|note| context.report.detail(format!("{name}: {note}")));
+            let error = error.as_ref().map(Into::into);
+            results.push(CheckedOutput { path: path.clone(), ok: error.is_none(), tag: None, notes, error });
+            continue;
+        }
         let result = check(path, target, arguments.zig.as_deref(), &cache, offline, context);
         let name = path.display();
         match &result {
@@ -60,6 +92,23 @@ pub fn run(arguments: &Check, context: &Context) -> Result<(), Failure> {
         print_json(&CheckOutput { version: VERSION, target: target.to_string(), wheels: results })?;
     }
     worst.map_or(Ok(()), |code| Err(Failure::Shown(code)))
+}
+
+/// The check of a whole image; gives its notes.
+fn check_image(
+    input: &crate::image::Input,
+    target: Target,
+    arguments: &Check,
+    cache: &Cache,
+    access: super::image::Access,
+    context: &Context,
+) -> Result<Vec<String>> {
+    let store = crate::image::LayerStore::new(cache);
+    let image = super::image::open(input, &target, store, access, context)?;
+    let (findings, python) = crate::image::examine::check(&image, target, &arguments.allow);
+    crate::image::check::judge(&findings)?;
+    let python = python.iter().map(crate::image::ImagePython::describe);
+    Ok(python.chain(findings.iter().map(ToString::to_string)).collect())
 }
 
 fn check(

@@ -8,6 +8,7 @@ use crate::cli::output::{
 };
 use crate::cli::typed::{self, LayerCompression};
 use crate::cli::{Context, print, print_json, ready, terminal};
+use crate::image::registry::{self, Client, Reference, Repository};
 use crate::image::{
     self, Compression, Image, Input, LayerStore, LoadedImage, OciLayout, Output, Packing, Placed, Platform,
     Request, RunOptions, words,
@@ -20,6 +21,7 @@ pub fn run(arguments: &typed::Image, context: &Context) -> Result<()> {
     let found = ready::configuration(&context.global)?;
     let cache = Cache::open(&ready::cache_dir(&context.global, &found.config)?)?;
     let store = LayerStore::new(&cache);
+    let offline = context.global.offline || found.config.offline.unwrap_or(false);
     let output = Output::parse(&arguments.output)?;
     let input = Input::parse(&arguments.base)?;
     let targets = targets(&arguments.target)?;
@@ -35,11 +37,7 @@ pub fn run(arguments: &typed::Image, context: &Context) -> Result<()> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = arguments.jobs.or(found.config.jobs);
     let packing = Packing {
-        compression: match arguments.compression {
-            LayerCompression::Gzip => Compression::Gzip,
-            LayerCompression::Zstd => Compression::Zstd,
-            LayerCompression::None => Compression::None,
-        },
+        compression: compression(arguments.compression),
         mtime: epoch()?,
         jobs: jobs.map_or(cores, |jobs| usize::try_from(jobs.max(1)).unwrap_or(cores)),
     };
@@ -54,7 +52,7 @@ pub fn run(arguments: &typed::Image, context: &Context) -> Result<()> {
     };
     let mut images = Vec::new();
     for target in &targets {
-        let base = base(&input, target, store, arguments, context)?;
+        let base = base(&input, target, store, Access { insecure: arguments.insecure, offline }, context)?;
         let request = Request {
             target: *target,
             python,
@@ -82,7 +80,13 @@ pub fn run(arguments: &typed::Image, context: &Context) -> Result<()> {
         }
         images.push(image);
     }
-    let export = image::export(&images, &run, Vec::new())?;
+    let mut attached = Vec::new();
+    if !arguments.no_attest {
+        for image in &images {
+            attached.extend(image::attest(image, &image::oci::rfc3339(packing.mtime), store)?);
+        }
+    }
+    let export = image::export(&images, &run, attached)?;
     let digest = export.root().digest.clone();
     let reference = match &output {
         Output::Oci { folder, tag } => {
@@ -96,7 +100,23 @@ pub fn run(arguments: &typed::Image, context: &Context) -> Result<()> {
                 None => format!("docker:{}@{digest}", file.display()),
             }
         }
-        Output::Registry(_) | Output::Folder(_) => {
+        Output::Registry(reference) => {
+            let client = Client::new(reference, arguments.insecure, offline, &context.report)?;
+            let origin = match &input {
+                Input::Registry(base) => registry::origin_of(&client, base),
+                _ => None,
+            };
+            let pushed = context.report.phase(&reference.to_string(), "push", || {
+                registry::push(&client, &export, origin.as_deref(), &cache, &context.report)
+            })?;
+            context.report.info(format!(
+                "{reference}: {} blobs sent, {} mounted, {} there",
+                pushed.sent, pushed.mounted, pushed.known
+            ));
+            let named = Reference { digest: Some(digest.clone()), ..reference.clone() };
+            format!("registry:{named}")
+        }
+        Output::Folder(_) => {
             return Err(Error::new(Code::Usage, "this output is not there yet"));
         }
     };
@@ -112,27 +132,111 @@ pub fn run(arguments: &typed::Image, context: &Context) -> Result<()> {
     print(&reference)
 }
 
+/// How registries may be spoken to.
+#[derive(Clone, Copy)]
+pub struct Access {
+    pub insecure: bool,
+    pub offline: bool,
+}
+
 /// The image to build upon, for `target`.
 fn base(
     input: &Input,
     target: &Target,
     store: LayerStore<'_>,
-    arguments: &typed::Image,
-    _context: &Context,
+    access: Access,
+    context: &Context,
 ) -> Result<Option<LoadedImage>> {
-    let name = &arguments.base;
     match input {
         Input::Scratch => Ok(None),
+        other => open(other, target, store, access, context).map(Some),
+    }
+}
+
+/// The image that `input` names, for `target`.
+pub fn open(
+    input: &Input,
+    target: &Target,
+    store: LayerStore<'_>,
+    access: Access,
+    context: &Context,
+) -> Result<LoadedImage> {
+    match input {
+        Input::Scratch => Err(Error::new(Code::Usage, "`scratch` is no image to look at")),
         Input::Layout { folder, tag } => {
             let layout = OciLayout::new(folder);
             let root = layout.find(tag.as_deref())?;
-            image::load(&layout, &root, target, name, store).map(Some)
+            image::load(&layout, &root, target, &format!("oci:{}", folder.display()), store)
         }
         Input::Docker { file, name } => {
-            image::load_docker_archive(file, name.as_deref(), Some(target), store).map(Some)
+            image::load_docker_archive(file, name.as_deref(), Some(target), store)
         }
-        Input::Registry(_) => Err(Error::new(Code::Usage, "this base is not there yet")),
+        Input::Registry(reference) => {
+            let client = Client::new(reference, access.insecure, access.offline, &context.report)?;
+            let repository = Repository { client: &client, store };
+            let root = repository.root()?;
+            image::load(&repository, &root, target, &reference.to_string(), store)
+        }
     }
+}
+
+/// The image that `path` names, where it is one: by its kind (`oci:`, `docker:`, `registry:`), or because
+/// a layout or docker archive is there.
+pub fn named(path: &std::path::Path) -> Result<Option<Input>> {
+    let text = path.to_string_lossy();
+    let is_named = ["oci:", "docker:", "registry:"].iter().any(|kind| text.starts_with(kind));
+    if is_named || OciLayout::is_one(path) || image::is_docker_archive(path) {
+        return Input::parse(&text).map(Some);
+    }
+    Ok(None)
+}
+
+/// What every image that `input` names holds, and which layers they share.
+pub fn described(input: &Input, insecure: bool, context: &Context) -> Result<serde_json::Value> {
+    let found = ready::configuration(&context.global)?;
+    let cache = Cache::open(&ready::cache_dir(&context.global, &found.config)?)?;
+    let store = LayerStore::new(&cache);
+    let all = |contents: &dyn image::Contents, root: &image::oci::Descriptor, name: &str| {
+        let manifests = image::manifests(contents, root)?;
+        manifests
+            .iter()
+            .map(|entry| image::load_manifest(contents, entry, name, store))
+            .collect::<Result<Vec<LoadedImage>>>()
+    };
+    let images = match input {
+        Input::Scratch => Vec::new(),
+        Input::Layout { folder, tag } => {
+            let layout = OciLayout::new(folder);
+            all(&layout, &layout.find(tag.as_deref())?, &folder.display().to_string())?
+        }
+        Input::Docker { file, name } => {
+            vec![image::load_docker_archive(file, name.as_deref(), None, store)?]
+        }
+        Input::Registry(reference) => {
+            let offline = context.global.offline || found.config.offline.unwrap_or(false);
+            let client = Client::new(reference, insecure, offline, &context.report)?;
+            let repository = Repository { client: &client, store };
+            all(&repository, &repository.root()?, &reference.to_string())?
+        }
+    };
+    let mut by_layer: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for loaded in &images {
+        for layer in &loaded.layers {
+            let platform = image::platform_of(&loaded.config).to_string();
+            by_layer.entry(layer.descriptor.digest.clone()).or_default().push(platform);
+        }
+    }
+    let shared: Vec<serde_json::Value> = by_layer
+        .into_iter()
+        .filter(|(_, by)| by.len() > 1)
+        .map(|(digest, by)| serde_json::json!({ "digest": digest, "by": by }))
+        .collect();
+    Ok(serde_json::json!({
+        "version": VERSION,
+        "kind": "image",
+        "images": images.iter().map(image::examine::describe).collect::<Vec<_>>(),
+        "shared": shared,
+    }))
 }
 
 fn targets(typed: &[String]) -> Result<Vec<Target>> {
@@ -150,6 +254,14 @@ fn targets(typed: &[String]) -> Result<Vec<Target>> {
         targets.push(target);
     }
     Ok(targets)
+}
+
+pub fn compression(typed: LayerCompression) -> Compression {
+    match typed {
+        LayerCompression::Gzip => Compression::Gzip,
+        LayerCompression::Zstd => Compression::Zstd,
+        LayerCompression::None => Compression::None,
+    }
 }
 
 /// The date of everything: SOURCE_DATE_EPOCH, else 1970.
@@ -225,6 +337,7 @@ fn platform_output(image: &Image) -> PlatformImageOutput {
         packages: image
             .packages
             .iter()
+            .map(|given| &given.requirement)
             .map(|package| PackageOutput {
                 name: package.name.clone(),
                 version: package.version.clone(),

@@ -1,4 +1,4 @@
-//! `inspect FILE`: what a wheel or an sdist holds.
+//! `inspect FILE|IMAGE`: what a wheel, an sdist or an image holds.
 
 use serde_json::{Value, json};
 
@@ -12,6 +12,10 @@ use crate::wheel::RawWheel;
 
 pub fn run(arguments: &Inspect, context: &Context) -> Result<()> {
     let path = &arguments.file;
+    if let Some(input) = super::image::named(path)? {
+        let value = super::image::described(&input, arguments.insecure, context)?;
+        return if context.global.json { print_json(&value) } else { show_image(&value) };
+    }
     if !path.exists() {
         return Err(Error::new(Code::InputNotFound, format!("no file `{}`", path.display())));
     }
@@ -69,6 +73,38 @@ fn sdist(path: &std::path::Path) -> Result<Value> {
         "build_requires": tree.build_system.requires,
         "members": members,
     }))
+}
+
+fn show_image(value: &Value) -> Result<()> {
+    let items = |value: &Value| value.as_array().cloned().unwrap_or_default();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let bytes = |value: &Value| terminal::size(value.as_u64().unwrap_or(0));
+    for image in items(&value["images"]) {
+        print(&format!("{} {}", text(&image["platform"]), text(&image["digest"])))?;
+        if let Some(python) = image["interpreter"].as_str() {
+            print(&format!("interpreter: {python}"))?;
+        }
+        let mut rows = vec![["layer", "packed", "unpacked", "digest"].map(str::to_owned).to_vec()];
+        for layer in items(&image["layers"]) {
+            let title: String = text(&layer["title"]).chars().take(48).collect();
+            rows.push(vec![title, bytes(&layer["size"]), bytes(&layer["unpacked"]), text(&layer["digest"])]);
+        }
+        terminal::table(&rows).iter().try_for_each(|line| print(line))?;
+        let mut rows = vec![["package", "version", "unpacked"].map(str::to_owned).to_vec()];
+        for package in items(&image["packages"]) {
+            rows.push(vec![text(&package["name"]), text(&package["version"]), bytes(&package["unpacked"])]);
+        }
+        if rows.len() > 1 {
+            terminal::table(&rows).iter().try_for_each(|line| print(line))?;
+        }
+        for advice in items(&image["advice"]) {
+            print(&format!("advice: {}", text(&advice)))?;
+        }
+    }
+    for shared in items(&value["shared"]) {
+        print(&format!("shared: {} by {}", text(&shared["digest"]), items(&shared["by"]).iter().map(text).collect::<Vec<_>>().join(", ")))?;
+    }
+    Ok(())
 }
 
 fn show(value: &Value) -> Result<()> {

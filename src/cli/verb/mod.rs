@@ -12,5 +12,6 @@ pub mod image;
 pub mod inspect;
 pub mod install;
 pub mod plan;
+pub mod layer;
 pub mod toolchain;
 pub mod verify;

@@ -9,6 +9,10 @@ const DEFAULT_PATH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/s
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     for (path, file) in subject.files() {
         let Some(line) = file.interpreter.as_deref() else { continue };
+        // Modules of the standard library that may be started, too, by `python -m`.
+        if path.ends_with(".py") && path.contains("/python3") && !Subject::is_package(path) {
+            continue;
+        }
         let Some(what) = wrong(subject, line) else { continue };
         let mut finding = subject.finding(path, what);
         finding.fatal = is_program(subject, path, line);

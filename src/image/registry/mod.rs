@@ -1,5 +1,12 @@
-//! Image registries (OCI distribution-spec 1.1).
+//! Image registries (OCI distribution-spec 1.1): pull what is missing here, push what is missing there.
 
+mod client;
+mod credentials;
+mod pull;
+mod push;
 mod reference;
 
+pub use client::Client;
+pub use pull::Repository;
+pub use push::{Pushed, origin_of, push};
 pub use reference::Reference;

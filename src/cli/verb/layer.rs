@@ -1,0 +1,57 @@
+//! `layer`: one layer from a list of what it holds, for build systems.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use super::image::{compression, epoch};
+use crate::cli::output::{LayerFileOutput, VERSION};
+use crate::cli::typed::Layer;
+use crate::cli::{Context, print, print_json};
+use crate::image::{Compression, LayerManifest, LayerTree, Packed, Packing, pack};
+use crate::report::{Error, Result};
+
+pub fn run(arguments: &Layer, context: &Context) -> Result<()> {
+    let tree = LayerManifest::read(&arguments.manifest)?.tree()?;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let jobs = arguments.jobs.map_or(cores, |jobs| usize::try_from(jobs.max(1)).unwrap_or(cores));
+    let packing = Packing { compression: compression(arguments.compression), mtime: epoch()?, jobs };
+    let packed = write(&tree, packing, &arguments.output)?;
+    if let Some(path) = &arguments.tar {
+        write(&tree, Packing { compression: Compression::None, ..packing }, path)?;
+    }
+    let said = LayerFileOutput {
+        version: VERSION,
+        path: arguments.output.clone(),
+        media_type: packing.compression.media_type().to_owned(),
+        digest: format!("sha256:{}", packed.digest),
+        diff_id: format!("sha256:{}", packed.diff_id),
+        size: packed.size,
+        unpacked: packed.raw_size,
+    };
+    if let Some(path) = &arguments.metadata {
+        let text = serde_json::to_vec_pretty(&said)
+            .map_err(|error| Error::bug(format!("metadata of a layer: {error}")))?;
+        std::fs::write(path, text).map_err(|error| Error::io("write", path, &error))?;
+    }
+    if context.global.json {
+        return print_json(&said);
+    }
+    print(&said.digest)
+}
+
+/// Packs `tree` into the file `path`, which is there only when it is whole.
+fn write(tree: &LayerTree, packing: Packing, path: &Path) -> Result<Packed> {
+    let failed = |error: std::io::Error| Error::io("write", path, &error);
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
+        .tempfile_in(folder)
+        .map_err(failed)?;
+    let mut out = BufWriter::<&mut File>::with_capacity(1 << 20, file.as_file_mut());
+    let packed = pack(tree, packing, &mut out)?;
+    out.flush().map_err(failed)?;
+    drop(out);
+    file.persist(path).map_err(|error| failed(error.error))?;
+    Ok(packed)
+}

@@ -1,0 +1,485 @@
+//! `wheelbuild image` with made-up wheels and a made-up interpreter: what is in the layers, what is
+//! refused, and that the same inputs give the same digests whatever is around them.
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{Read, Write};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::{Path, PathBuf};
+
+use base64::Engine;
+use common::{Ran, Room};
+use serde_json::Value;
+use sha2::Digest;
+
+const AMD64: u16 = 62;
+const ARM64: u16 = 183;
+
+/// An ELF file of a machine that says nothing else.
+fn elf(machine: u16) -> Vec<u8> {
+    let mut bytes = vec![0; 64];
+    bytes[..7].copy_from_slice(b"\x7fELF\x02\x01\x01");
+    bytes[16] = 2;
+    bytes[18..20].copy_from_slice(&machine.to_le_bytes());
+    bytes[20] = 1;
+    bytes[52] = 64;
+    bytes[54] = 56;
+    bytes[58] = 64;
+    bytes
+}
+
+/// A prefix with a Python of `machine`, in `opt/py` of the folder `name`.
+fn interpreter(room: &Room, name: &str, machine: u16) -> PathBuf {
+    let program = [&elf(machine)[..], b"\x003.11.4\0"].concat();
+    let path = room.write(&format!("{name}/opt/py/bin/python3.11"), program);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    symlink("python3.11", room.join(format!("{name}/opt/py/bin/python3"))).unwrap();
+    room.write(&format!("{name}/opt/py/lib/python3.11/os.py"), "");
+    room.write(&format!("{name}/opt/py/lib/python3.11/__pycache__/os.cpython-311.pyc"), "old");
+    room.join(name)
+}
+
+/// Writes the wheel `file` with `members`; RECORD and the like are made.
+fn wheel(room: &Room, file: &str, members: &[(&str, &[u8])]) -> PathBuf {
+    let mut fields = file.splitn(3, '-');
+    let (name, version) = (fields.next().unwrap(), fields.next().unwrap());
+    let tag = fields.next().unwrap().trim_end_matches(".whl");
+    let info = format!("{name}-{version}.dist-info");
+    let metadata = format!("Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n");
+    let wheel = format!("Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: {tag}\n");
+    let mut all: Vec<(String, Vec<u8>)> =
+        members.iter().map(|(path, data)| ((*path).to_owned(), data.to_vec())).collect();
+    all.push((format!("{info}/METADATA"), metadata.into_bytes()));
+    all.push((format!("{info}/WHEEL"), wheel.into_bytes()));
+    let mut record = String::new();
+    for (path, data) in &all {
+        let hash = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(sha2::Sha256::digest(data));
+        record.push_str(&format!("{path},sha256={hash},{}\n", data.len()));
+    }
+    record.push_str(&format!("{info}/RECORD,,\n"));
+    all.push((format!("{info}/RECORD"), record.into_bytes()));
+    let path = room.join(file);
+    let mut zip = zip::ZipWriter::new(fs::File::create(&path).unwrap());
+    for (name, data) in all {
+        let mode = if name.ends_with(".so") { 0o755 } else { 0o644 };
+        let options = zip::write::SimpleFileOptions::default()
+            .compression_method(zip::CompressionMethod::Deflated)
+            .unix_permissions(mode);
+        zip.start_file(name, options).unwrap();
+        zip.write_all(&data).unwrap();
+    }
+    zip.finish().unwrap();
+    path
+}
+
+/// Bytes that do not compress to nothing.
+fn noise(size: usize) -> Vec<u8> {
+    let mut state = 1_u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 24) as u8 & 0x3f
+    };
+    (0..size).map(|_| next()).collect()
+}
+
+/// A room with an interpreter `tree`, the wheels `one` (programs, data, a large member) and `two`, and
+/// an application `src`.
+fn scene() -> Room {
+    let room = Room::with_empty_cache();
+    interpreter(&room, "tree", AMD64);
+    wheel(
+        &room,
+        "one-1.0-py3-none-any.whl",
+        &[
+            ("one/__init__.py", b"x = 1\n"),
+            ("one/large.bin", &noise(3_000_000)),
+            ("one-1.0.data/scripts/tool", b"#!python -E\nprint(1)\n"),
+            ("one-1.0.data/data/share/one.txt", b"data"),
+            ("one-1.0.data/headers/one.h", b"int one;"),
+            ("one-1.0.dist-info/entry_points.txt", b"[console_scripts]\nrun-one = one:main\n"),
+            ("one-1.0.dist-info/direct_url.json", b"{}"),
+        ],
+    );
+    wheel(&room, "two-2.0-py3-none-any.whl", &[("two.py", b"y = 2\n")]);
+    room.write("src/main.py", "import one, two\n");
+    room.write("src/.git/config", "secret");
+    room.write("src/empty/.keep", "");
+    room
+}
+
+fn image(room: &Room, words: &[&str]) -> Ran {
+    room.wheelbuild(["image", "--target", "linux/amd64", "--json"]).args(words).ran()
+}
+
+const ALL: [&str; 6] =
+    ["one-1.0-py3-none-any.whl", "two-2.0-py3-none-any.whl", "--app", "src", "--interpreter", "tree"];
+
+fn made(room: &Room, more: &[&str]) -> Value {
+    image(room, &[&ALL[..], more].concat()).succeeded().json()
+}
+
+fn blob(layout: &Path, digest: &str) -> Vec<u8> {
+    let path = layout.join("blobs/sha256").join(digest.strip_prefix("sha256:").unwrap());
+    assert_eq!(format!("sha256:{}", common::sha256(&path)), digest);
+    fs::read(path).unwrap()
+}
+
+struct Found {
+    data: Vec<u8>,
+    mode: u32,
+    link: Option<String>,
+}
+
+/// The entries of a gzip layer by path, read by others' code.
+fn entries(layer: &[u8]) -> BTreeMap<String, Found> {
+    let mut stream = Vec::new();
+    flate2::read::MultiGzDecoder::new(layer).read_to_end(&mut stream).unwrap();
+    let mut archive = tar::Archive::new(&stream[..]);
+    let mut found = BTreeMap::new();
+    let mut last = String::new();
+    for entry in archive.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let path = entry.path().unwrap().to_str().unwrap().to_owned();
+        assert!(last < path, "`{path}` comes after `{last}`");
+        last = path.trim_end_matches('/').to_owned();
+        let header = entry.header().clone();
+        assert_eq!((header.uid().unwrap(), header.gid().unwrap(), header.mtime().unwrap()), (0, 0, 0));
+        let link = entry.link_name().unwrap().map(|link| link.to_str().unwrap().to_owned());
+        let mut data = Vec::new();
+        entry.read_to_end(&mut data).unwrap();
+        found.insert(path, Found { data, mode: header.mode().unwrap(), link });
+    }
+    found
+}
+
+fn document(layout: &Path, digest: &str) -> Value {
+    serde_json::from_slice(&blob(layout, digest)).unwrap()
+}
+
+#[test]
+fn three_layers_hold_what_an_installer_would_install() {
+    let room = scene();
+    let said = made(&room, &["-o", "oci:out:1.0", "--env", "A=b=c", "--expose", "80", "--cmd", "-m main"]);
+    let layout = room.join("out");
+    assert_eq!(said["reference"], format!("oci:out:1.0@{}", said["digest"].as_str().unwrap()));
+    let manifest = document(&layout, said["digest"].as_str().unwrap());
+    let layers: Vec<Vec<u8>> = (manifest["layers"].as_array().unwrap().iter())
+        .map(|layer| {
+            assert_eq!(layer["mediaType"], "application/vnd.oci.image.layer.v1.tar+gzip");
+            let blob = blob(&layout, layer["digest"].as_str().unwrap());
+            assert_eq!(layer["size"], blob.len());
+            blob
+        })
+        .collect();
+    let [python, packages, application] = &layers[..] else { panic!("{manifest}") };
+
+    let python = entries(python);
+    assert_eq!(python["opt/py/bin/python3"].link.as_deref(), Some("python3.11"));
+    assert_eq!(python["opt/py/bin/python3.11"].mode, 0o755);
+    assert!(python.keys().all(|path| !path.contains("__pycache__")));
+
+    let site = "opt/py/lib/python3.11/site-packages";
+    let packages = entries(packages);
+    assert!(!packages.contains_key("opt/"), "folders of the interpreter are left alone");
+    assert!(packages[&format!("{site}/one/large.bin")].data == noise(3_000_000));
+    let tool = &packages["opt/py/bin/tool"];
+    assert_eq!((&tool.data[..], tool.mode), (&b"#!/opt/py/bin/python3.11 -E\nprint(1)\n"[..], 0o755));
+    let run = String::from_utf8(packages["opt/py/bin/run-one"].data.clone()).unwrap();
+    assert!(run.starts_with("#!/opt/py/bin/python3.11\n") && run.contains("from one import main"), "{run}");
+    assert_eq!(packages["opt/py/share/one.txt"].data, b"data");
+    assert_eq!(packages["opt/py/include/python3.11/one/one.h"].data, b"int one;");
+    assert!(!packages.contains_key(&format!("{site}/one-1.0.dist-info/direct_url.json")));
+    let record = String::from_utf8(packages[&format!("{site}/one-1.0.dist-info/RECORD")].data.clone()).unwrap();
+    let rows: Vec<&str> = record.lines().collect();
+    assert!(rows.is_sorted() && rows.contains(&"one-1.0.dist-info/RECORD,,"), "{record}");
+    assert!(rows.iter().any(|row| row.starts_with("../../../bin/run-one,sha256=")), "{record}");
+    for row in &rows {
+        let path = row.split(',').next().unwrap();
+        let path = path.replace("../../../", "opt/py/");
+        let path = if path.starts_with("opt/") { path } else { format!("{site}/{path}") };
+        let hash = base64::engine::general_purpose::URL_SAFE_NO_PAD
+            .encode(sha2::Sha256::digest(&packages[&path].data));
+        assert!(path.ends_with("/RECORD") || row.contains(&hash), "{row}");
+    }
+
+    let application = entries(application);
+    let paths: Vec<&String> = application.keys().collect();
+    assert_eq!(
+        paths[..4].iter().map(|path| path.as_str()).collect::<Vec<_>>(),
+        ["app/", "app/empty/", "app/empty/.keep", "app/main.py"]
+    );
+    assert_eq!(application[&format!("{site}/wheelbuild-application.pth")].data, b"/app\n");
+
+    let config = document(&layout, manifest["config"]["digest"].as_str().unwrap());
+    assert_eq!((&config["architecture"], &config["os"]), (&"amd64".into(), &"linux".into()));
+    assert_eq!(config["created"], "1970-01-01T00:00:00Z");
+    assert_eq!(config["config"]["Entrypoint"], serde_json::json!(["/opt/py/bin/python3.11"]));
+    assert_eq!(config["config"]["Cmd"], serde_json::json!(["-m", "main"]));
+    assert_eq!(config["config"]["WorkingDir"], "/app");
+    assert_eq!(config["config"]["ExposedPorts"], serde_json::json!({"80/tcp": {}}));
+    assert_eq!(config["config"]["Env"][1], "A=b=c");
+    assert!(config["config"]["Env"][0].as_str().unwrap().starts_with("PATH=/opt/py/bin:"));
+    assert_eq!(config["history"].as_array().unwrap().len(), 3);
+    for (diff_id, layer) in config["rootfs"]["diff_ids"].as_array().unwrap().iter().zip(&layers) {
+        let mut stream = Vec::new();
+        flate2::read::MultiGzDecoder::new(&layer[..]).read_to_end(&mut stream).unwrap();
+        let digest: String =
+            sha2::Sha256::digest(&stream).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(*diff_id, format!("sha256:{digest}"));
+    }
+    assert_eq!(document(&layout, said["digest"].as_str().unwrap())["mediaType"], manifest["mediaType"]);
+}
+
+#[test]
+fn the_large_member_is_the_wheels_own_deflate_data() {
+    let room = scene();
+    let said = made(&room, &["-o", "oci:out"]);
+    let layer = blob(&room.join("out"), said["images"][0]["layers"][1]["digest"].as_str().unwrap());
+    let wheel = fs::read(room.join(ALL[0])).unwrap();
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(&wheel)).unwrap();
+    let member = archive.by_name("one/large.bin").unwrap();
+    let start = usize::try_from(member.data_start().unwrap()).unwrap();
+    let packed = &wheel[start..][..usize::try_from(member.compressed_size()).unwrap()];
+    assert!(layer.windows(packed.len()).any(|window| window == packed));
+}
+
+#[test]
+fn digests_are_the_same_from_other_folders_umasks_cores_and_caches() {
+    let first = scene();
+    let expected = made(&first, &["-o", "oci:out", "--jobs", "1"])["digest"].clone();
+    // Cached, and into an output that has nothing.
+    let again = made(&first, &["-o", "oci:again"]);
+    assert_eq!(again["digest"], expected);
+    assert!(again["images"][0]["layers"].as_array().unwrap().iter().all(|layer| layer["cached"] == true));
+
+    let second = scene();
+    for entry in walkdir::WalkDir::new(second.join("src")).into_iter().chain(walkdir::WalkDir::new(second.join("tree"))) {
+        let entry = entry.unwrap();
+        if entry.file_type().is_file() {
+            // What another umask and another time of the checkout leave.
+            let mode = entry.metadata().unwrap().permissions().mode();
+            let mode = if mode & 0o100 != 0 { 0o700 } else { 0o600 };
+            fs::set_permissions(entry.path(), fs::Permissions::from_mode(mode)).unwrap();
+            let old = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+            fs::File::options().append(true).open(entry.path()).unwrap().set_modified(old).unwrap();
+        }
+    }
+    let other = made(&second, &["-o", "oci:out", "--jobs", "7"]);
+    assert_eq!(other["digest"], expected);
+    let words = [&["image", "--target", "linux/amd64", "-o", "oci:later", "-q"][..], &ALL].concat();
+    let later = second.wheelbuild(words).env("SOURCE_DATE_EPOCH", "86400").ran().succeeded();
+    assert!(!later.stdout.contains(expected.as_str().unwrap()));
+}
+
+#[test]
+fn only_the_application_is_made_anew() {
+    let room = scene();
+    made(&room, &["-o", "oci:out"]);
+    room.write("src/main.py", "import one  # changed\n");
+    // What is not read need not be there.
+    let folder = room.cache().join("layers/blobs");
+    fs::remove_dir_all(&folder).unwrap();
+    let said = made(&room, &["-o", "oci:out"]);
+    let cached: Vec<bool> = (said["images"][0]["layers"].as_array().unwrap().iter())
+        .map(|layer| layer["cached"].as_bool().unwrap())
+        .collect();
+    assert_eq!(cached, [true, true, false]);
+}
+
+#[test]
+fn no_packages_are_a_valid_layer_and_large_ones_get_their_own() {
+    let room = scene();
+    let said = image(&room, &["--interpreter", "tree", "-o", "oci:out"]).succeeded().json();
+    let layers = said["images"][0]["layers"].as_array().unwrap();
+    assert_eq!(layers.len(), 2);
+    assert!(entries(&blob(&room.join("out"), layers[1]["digest"].as_str().unwrap())).is_empty());
+
+    let said = made(&room, &["-o", "oci:split", "--split"]);
+    let titles: Vec<&str> = (said["images"][0]["layers"].as_array().unwrap().iter())
+        .map(|layer| layer["title"].as_str().unwrap())
+        .collect();
+    assert_eq!(titles, ["interpreter", "one 1.0", "two 2.0", "application"]);
+}
+
+#[test]
+fn several_targets_are_an_index_with_the_fitting_wheels() {
+    let room = scene();
+    interpreter(&room, "arm", ARM64);
+    for (machine, elf_machine) in [("x86_64", AMD64), ("aarch64", ARM64)] {
+        let file = format!("native-1.0-cp311-cp311-manylinux_2_17_{machine}.whl");
+        wheel(&room, &file, &[("native.so", &elf(elf_machine))]);
+    }
+    let said = image(&room, &["--target", "linux/arm64", "--interpreter", "tree", "--interpreter", "arm", "-o", "oci:out"])
+        .succeeded();
+    assert!(said.json()["images"].as_array().unwrap().len() == 2);
+    let words = ["native-1.0-cp311-cp311-manylinux_2_17_x86_64.whl", "native-1.0-cp311-cp311-manylinux_2_17_aarch64.whl"];
+    let words = [&words[..], &["--target", "linux/arm64", "--interpreter", "tree", "--interpreter", "arm", "-o", "oci:out"]].concat();
+    let said = image(&room, &words).succeeded().json();
+    let index = document(&room.join("out"), said["digest"].as_str().unwrap());
+    let platforms: Vec<&Value> = index["manifests"].as_array().unwrap().iter().map(|m| &m["platform"]).collect();
+    assert_eq!(platforms[0]["architecture"], "amd64");
+    assert_eq!((&platforms[1]["architecture"], &platforms[1]["variant"]), (&"arm64".into(), &"v8".into()));
+    for (image, machine) in said["images"].as_array().unwrap().iter().zip(["x86_64", "aarch64"]) {
+        assert!(image["packages"][0]["file"].as_str().unwrap().contains(machine));
+    }
+}
+
+#[test]
+fn an_image_is_built_upon_another() {
+    let room = scene();
+    image(&room, &["--interpreter", "tree", "--env", "BASE=1", "--user", "me", "-o", "oci:base:1"]).succeeded();
+    image(&room, &["--interpreter", "tree", "-o", "docker:base.tar:base:1"]).succeeded();
+    for base in ["oci:base:1", "base:1", "docker:base.tar"] {
+        let words = ["two-2.0-py3-none-any.whl", "--app", "src", "--base", base, "-o", "oci:out"];
+        let said = image(&room, &words).succeeded().json();
+        let config = document(&room.join("out"), said["images"][0]["config"].as_str().unwrap());
+        assert_eq!(said["images"][0]["interpreter"], "/opt/py/bin/python3.11", "{base}");
+        assert_eq!(said["images"][0]["python"], "3.11.4");
+        assert_eq!(config["history"].as_array().unwrap().len(), 4);
+        if base != "docker:base.tar" {
+            assert_eq!(config["config"]["User"], "me");
+            assert!(config["config"]["Env"].as_array().unwrap().contains(&"BASE=1".into()));
+        }
+    }
+    image(&room, &["--target", "linux/s390x", "--base", "oci:base:1", "-o", "oci:out"])
+        .failed(4, "WB0508")
+        .says("linux/s390x");
+}
+
+#[test]
+fn two_wheels_with_one_path_name_both() {
+    let room = scene();
+    wheel(&room, "three-1-py3-none-any.whl", &[("two.py", b"other\n")]);
+    for more in [&[][..], &["--split=3"]] {
+        let words = [&ALL[..], &["three-1-py3-none-any.whl", "-o", "oci:out"], more].concat();
+        image(&room, &words).failed(1, "WB0440").says("three-1-py3-none-any.whl").says("two-2.0-py3-none-any.whl");
+    }
+    assert!(!room.join("out").exists());
+}
+
+#[test]
+fn damaged_wheels_are_refused() {
+    let room = scene();
+    let sound = fs::read(room.join(ALL[0])).unwrap();
+    let at = {
+        let mut archive = zip::ZipArchive::new(std::io::Cursor::new(&sound)).unwrap();
+        let member = archive.by_name("one/large.bin").unwrap();
+        usize::try_from(member.data_start().unwrap() + member.compressed_size() / 2).unwrap()
+    };
+    let mut damaged = sound.clone();
+    damaged[at] ^= 0x55;
+    fs::write(room.join(ALL[0]), damaged).unwrap();
+    let ran = image(&room, &[&ALL[..], &["-o", "oci:out"]].concat());
+    assert_eq!(ran.code, Some(1), "{ran}");
+    assert!(ran.stderr.contains("one/large.bin"), "{ran}");
+    fs::write(room.join(ALL[0]), &sound[..sound.len() - 100]).unwrap();
+    let ran = image(&room, &[&ALL[..], &["-o", "oci:out"]].concat());
+    assert_eq!(ran.code, Some(1), "{ran}");
+    assert!(!room.join("out").exists());
+}
+
+#[test]
+fn a_file_that_is_not_what_record_says_is_refused() {
+    let room = scene();
+    let path = wheel(&room, "four-1-py3-none-any.whl", &[("four.py", b"aaaa")]);
+    let bytes = fs::read(&path).unwrap();
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+    let mut other = zip::ZipWriter::new(fs::File::create(&path).unwrap());
+    for at in 0..archive.len() {
+        let mut member = archive.by_index(at).unwrap();
+        let name = member.name().unwrap().into_owned();
+        let mut data = Vec::new();
+        member.read_to_end(&mut data).unwrap();
+        other.start_file(&*name, zip::write::SimpleFileOptions::default()).unwrap();
+        other.write_all(if name == "four.py" { b"bbbb" } else { &data }).unwrap();
+    }
+    other.finish().unwrap();
+    let words = ["four-1-py3-none-any.whl", "--interpreter", "tree", "-o", "oci:out"];
+    image(&room, &words).failed(4, "WB0507").says("four.py").says("RECORD");
+}
+
+#[test]
+fn links_that_lead_out_are_refused() {
+    let room = scene();
+    for target in ["/etc/passwd", "../../secret"] {
+        symlink(target, room.join("src/link")).unwrap();
+        image(&room, &[&ALL[..], &["-o", "oci:out"]].concat()).failed(1, "WB0202").says("link");
+        fs::remove_file(room.join("src/link")).unwrap();
+    }
+    symlink("main.py", room.join("src/link")).unwrap();
+    made(&room, &["-o", "oci:out"]);
+    symlink("../../../outside", room.join("tree/opt/link")).unwrap();
+    image(&room, &[&ALL[..], &["-o", "oci:out"]].concat()).failed(1, "WB0202").says("opt/link");
+}
+
+#[test]
+fn an_image_that_would_not_work_is_not_written() {
+    let room = scene();
+    wheel(&room, "foreign-1-cp311-cp311-linux_x86_64.whl", &[("foreign.so", &elf(ARM64))]);
+    let words = ["foreign-1-cp311-cp311-linux_x86_64.whl", "--interpreter", "tree", "-o", "oci:out"];
+    image(&room, &words).failed(4, "WB0540").shows("foreign.so").shows("is for aarch64").hints("--allow");
+    image(&room, &[&words[..], &["--allow", "**/foreign.so"]].concat()).succeeded();
+    wheel(&room, "old-1-cp310-cp310-manylinux_2_17_x86_64.whl", &[("old.so", &elf(AMD64))]);
+    let words = ["old-1-cp310-cp310-manylinux_2_17_x86_64.whl", "--interpreter", "tree", "-o", "oci:no"];
+    image(&room, &words).failed(4, "WB0542").says("`old`").hints("wheelbuild old==1");
+    image(&room, &["--app", "src", "-o", "oci:no"]).failed(4, "WB0541").hints("--interpreter");
+    image(&room, &["--python", "3.12", "--interpreter", "tree", "-o", "oci:no"]).failed(4, "WB0541").says("3.11.4");
+    let path = room.write("src/start", "#!/bin/bash\n");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    image(&room, &[&ALL[..], &["-o", "oci:no"]].concat()).failed(4, "WB0540").shows("/bin/bash");
+    image(&room, &["--interpreter", "tree", "--entrypoint", "/nothing", "-o", "oci:no"])
+        .failed(4, "WB0540")
+        .shows("/nothing");
+    assert!(!room.join("no").exists());
+}
+
+#[test]
+fn an_interpreter_comes_as_an_archive_too() {
+    let room = scene();
+    let mut builder = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+    builder.follow_symlinks(false);
+    builder.append_dir_all("python", room.join("tree/opt/py")).unwrap();
+    let bytes = builder.into_inner().unwrap().finish().unwrap();
+    room.write("python.tar.gz", bytes);
+    for (place, program) in [("python.tar.gz", "/python/bin/python3.11"), ("python.tar.gz:/usr/p", "/usr/p/bin/python3.11")] {
+        let words = ["two-2.0-py3-none-any.whl", "--interpreter", place, "-o", "oci:out"];
+        let said = image(&room, &words).succeeded().json();
+        assert_eq!(said["images"][0]["interpreter"], program);
+    }
+}
+
+#[test]
+fn a_docker_archive_is_a_layout_in_a_tar_as_well() {
+    let room = scene();
+    let said = made(&room, &["-o", "docker:image.tar:app:1.0"]);
+    let mut archive = tar::Archive::new(fs::File::open(room.join("image.tar")).unwrap());
+    archive.unpack(room.join("unpacked")).unwrap();
+    let saved: Value = serde_json::from_slice(&fs::read(room.join("unpacked/manifest.json")).unwrap()).unwrap();
+    assert_eq!(saved[0]["RepoTags"], serde_json::json!(["app:1.0"]));
+    let config = said["images"][0]["config"].as_str().unwrap();
+    assert_eq!(saved[0]["Config"], config.replace("sha256:", "blobs/sha256/"));
+    assert_eq!(saved[0]["Layers"].as_array().unwrap().len(), 3);
+    document(&room.join("unpacked"), said["digest"].as_str().unwrap());
+    interpreter(&room, "arm", ARM64);
+    image(&room, &["--target", "linux/arm64", "--interpreter", "tree", "--interpreter", "arm", "-o", "docker:two.tar"])
+        .failed(4, "WB0508");
+}
+
+#[test]
+fn arguments_that_make_no_sense_are_named() {
+    let room = scene();
+    for (words, code, error, says) in [
+        (vec!["-o", "nowhere"], 2, "WB0140", "nowhere"),
+        (vec!["-o", "oci:o", "--expose", "x"], 2, "WB0101", "`x`"),
+        (vec!["-o", "oci:o", "--env", "x"], 2, "WB0101", "`x`"),
+        (vec!["-o", "oci:o", "--entrypoint", "'x"], 2, "WB0101", "quote"),
+        (vec!["-o", "oci:o", "missing.whl"], 2, "WB0106", "missing.whl"),
+        (vec!["-o", "oci:o", "--app", "missing", "--interpreter", "tree"], 2, "WB0106", "missing"),
+        (vec!["-o", "oci:o", "--target", "linux/x"], 2, "WB0102", "linux/x"),
+        (vec!["-o", "oci:o", "--base", "oci:missing"], 2, "WB0106", "missing"),
+    ] {
+        image(&room, &words).failed(code, error).says(says);
+    }
+}
