@@ -82,7 +82,6 @@ codes! {
     BrokenElf = 206, Failed, "broken ELF file", "A file starts like an ELF file and then is none.";
     BadLock = 230, Failed, "wrong lock file", "The lock does not parse, is of an unsupported version, contradicts itself, or names a package it does not hold. The message names the file, the line and the package.";
     AmbiguousLock = 231, Failed, "more than one version at once", "The lock wants two versions of one package for the same target and Python. Extras or groups that exclude each other can cause this: ask for them one at a time.";
-
     BrokenImage = 240, Failed, "broken image", "An image layout, docker archive or answer of a registry does not hold together: a manifest that is none, a blob that is missing or has another digest than its descriptor says, a layer that is no tar archive.";
 
     // 03: the build environment
@@ -109,15 +108,12 @@ codes! {
     Linker = 411, Failed, "linker error", "The linker rejected an input or an option.";
     Link = 412, Failed, "undefined symbol", "A symbol that the link needs is in none of its inputs.";
     Program = 413, Failed, "a program failed", "A program that the build needs could not be started or ended with an error. The message shows the last lines it printed.";
-
     RuntimeKit = 420, Failed, "the runtime kit cannot be made", "The parts that every link needs beside the program's own objects (start objects, C library stubs, compiler runtime, C++ runtime) are made with zig at first need, and zig failed. `--cc zig-cc` builds without a kit.";
     Impossible = 430, Failed, "no wheel is possible", "`--strict` was given, and a package can neither be taken as a wheel nor be built for a target. The plan says why and what would help.";
-
-    NativeLibrary = 460, Failed, "no way to have a native library", "The catalogue has no archive and no recipe of a native library for this target. `--sysroot DIR` gives the target's own copy: headers below usr/include, archives and .pc files below usr/lib.";
-
-    LibraryBuild = 461, Failed, "a native library does not build", "A library that the package needs was built from source for the target, and its recipe failed. The message shows the deciding lines and the full log. The target's own copy can be given with `--sysroot DIR`.";
     PathConflict = 440, Failed, "two files want one path", "Two wheels, or a wheel and the application, hold a file of the same path. Which of them an installer would keep depends on the order it is given, so neither is taken. The message names both.";
     Bytecode = 441, Failed, "bytecode cannot be compiled", "`--compile` needs an interpreter of the image's Python version on this machine, since bytecode is of one version. Without the option Python compiles at import.";
+    NativeLibrary = 460, Failed, "no way to have a native library", "The catalogue has no archive and no recipe of a native library for this target. `--sysroot DIR` gives the target's own copy: headers below usr/include, archives and .pc files below usr/lib.";
+    LibraryBuild = 461, Failed, "a native library does not build", "A library that the package needs was built from source for the target, and its recipe failed. The message shows the deciding lines and the full log. The target's own copy can be given with `--sysroot DIR`.";
 
     // 05: the judgement
     WrongMachine = 501, Platform, "built for the wrong machine", "A file in the wheel is for another architecture or C library than the target. The wheel was not written.";
@@ -143,7 +139,6 @@ codes! {
     IndexConfig = 606, Usage, "unreadable index configuration", "The package index that pip or uv is configured to use cannot be found out.";
     Registry = 640, Network, "image registry failure", "The image registry could not be reached, or refused what was asked. Credentials are taken from docker's configuration file (`~/.docker/config.json`, `DOCKER_CONFIG`, `REGISTRY_AUTH_FILE`) and the helpers it names.";
     NotInRegistry = 641, Network, "not in the registry", "The registry has no such image, tag or digest, or shows it to nobody without credentials.";
-
     LeftArchive = 660, Network, "left the archive", "A pinned package is in no Debian archive that is configured. Archives keep few versions, and another one is never used silently. The message names the file, its sha256 and the folder of the cache to put it into; `--debian-archive URL|DIR` names an archive or a folder that still has it.";
     CrateFetch = 670, Network, "crates cannot be fetched", "cargo could not fetch the crates that the project's Cargo.lock names. cargo's own configuration (`~/.cargo/config.toml`, CARGO_ variables, proxies) decides which registry is asked; the build itself has no network.";
 
