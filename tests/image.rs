@@ -483,3 +483,127 @@ fn arguments_that_make_no_sense_are_named() {
         image(&room, &words).failed(code, error).says(says);
     }
 }
+
+#[test]
+fn any_image_is_checked_and_described() {
+    let room = scene();
+    made(&room, &["-o", "oci:out:1"]);
+    made(&room, &["-o", "docker:out.tar:app:1"]);
+    for subject in ["oci:out:1", "out", "out.tar"] {
+        let ran = room.wheelbuild(["check", subject, "--target", "linux/amd64"]).ran().succeeded();
+        assert_eq!(ran.stdout, format!("{subject}: ok\n"));
+        room.wheelbuild(["check", subject, "--target", "linux/arm64"]).ran().failed(4, "WB0508");
+        let said = room.wheelbuild(["inspect", subject, "--json"]).ran().succeeded().json();
+        let image = &said["images"][0];
+        assert_eq!(image["layers"].as_array().unwrap().len(), 3);
+        let names: Vec<&str> =
+            image["packages"].as_array().unwrap().iter().map(|p| p["name"].as_str().unwrap()).collect();
+        assert_eq!(names, ["one", "two"]);
+        assert!(image["interpreter"].as_str().unwrap().contains("3.11.4"));
+        room.wheelbuild(["inspect", subject]).ran().succeeded();
+    }
+    // An image that was made without the check.
+    wheel(&room, "foreign-1-cp311-cp311-linux_x86_64.whl", &[("foreign.so", &elf(ARM64))]);
+    let words = ["foreign-1-cp311-cp311-linux_x86_64.whl", "--interpreter", "tree", "--allow", "**", "-o", "oci:bad"];
+    image(&room, &words).succeeded();
+    room.wheelbuild(["check", "oci:bad", "--target", "linux/amd64"]).ran().failed(4, "WB0540").shows("foreign.so");
+}
+
+#[test]
+fn a_layout_with_other_content_is_noticed() {
+    let room = scene();
+    let said = made(&room, &["-o", "oci:out:1"]);
+    let digest = said["images"][0]["layers"][1]["digest"].as_str().unwrap().replace("sha256:", "");
+    let place = room.join("out/blobs/sha256").join(digest);
+    let mut bytes = fs::read(&place).unwrap();
+    let at = bytes.len() / 2;
+    bytes[at] ^= 1;
+    fs::write(&place, bytes).unwrap();
+    fs::remove_dir_all(room.cache()).unwrap();
+    room.wheelbuild(["check", "oci:out:1", "--target", "linux/amd64"]).ran().failed(1, "WB0240");
+}
+
+#[test]
+fn sbom_and_provenance_refer_to_the_image() {
+    let room = scene();
+    let said = made(&room, &["-o", "oci:out:1"]);
+    let layout = room.join("out");
+    let index: Value = serde_json::from_slice(&fs::read(layout.join("index.json")).unwrap()).unwrap();
+    let entries = index["manifests"].as_array().unwrap();
+    assert_eq!(entries[0]["digest"], said["digest"]);
+    let types: Vec<&str> =
+        entries[1..].iter().map(|entry| entry["artifactType"].as_str().unwrap()).collect();
+    assert_eq!(types, ["application/vnd.cyclonedx+json", "application/vnd.in-toto+json"]);
+    let mut documents = Vec::new();
+    for entry in &entries[1..] {
+        let manifest = document(&layout, entry["digest"].as_str().unwrap());
+        assert_eq!(manifest["subject"]["digest"], said["digest"]);
+        documents.push(document(&layout, manifest["layers"][0]["digest"].as_str().unwrap()));
+    }
+    let components = documents[0]["components"].as_array().unwrap();
+    let purls: Vec<&str> = components.iter().map(|c| c["purl"].as_str().unwrap()).collect();
+    assert_eq!(purls, ["pkg:generic/cpython@3.11.4", "pkg:pypi/one@1.0", "pkg:pypi/two@2.0"]);
+    assert_eq!(components[1]["hashes"][0]["content"], common::sha256(&room.join(ALL[0])));
+    let subject = documents[1]["subject"][0]["digest"]["sha256"].as_str().unwrap();
+    assert_eq!(format!("sha256:{subject}"), said["digest"].as_str().unwrap());
+    // The next image of that tag takes their place.
+    room.write("src/main.py", "changed = 1\n");
+    made(&room, &["-o", "oci:out:1"]);
+    let index: Value = serde_json::from_slice(&fs::read(layout.join("index.json")).unwrap()).unwrap();
+    assert_eq!(index["manifests"].as_array().unwrap().len(), 3);
+    made(&room, &["-o", "oci:bare", "--no-attest"]);
+    let index: Value = serde_json::from_slice(&fs::read(room.join("bare/index.json")).unwrap()).unwrap();
+    assert_eq!(index["manifests"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn an_image_may_be_a_folder() {
+    let room = scene();
+    made(&room, &["-o", "dir:root"]);
+    assert!(room.join("root/app/main.py").is_file());
+    assert!(room.join("root/opt/py/lib/python3.11/site-packages/two.py").is_file());
+    assert_eq!(fs::read_link(room.join("root/opt/py/bin/python3")).unwrap(), Path::new("python3.11"));
+    image(&room, &[&ALL[..], &["-o", "dir:root"]].concat()).failed(2, "WB0101").says("not empty");
+}
+
+#[test]
+fn one_layer_from_a_list() {
+    let room = scene();
+    room.write("file", "#!/bin/sh\n");
+    let list = serde_json::json!({
+        "version": 1,
+        "scheme": {"site_packages": "usr/lib/python3.11/site-packages", "scripts": "usr/bin", "data": "usr",
+            "headers": "usr/include", "interpreter": "/usr/bin/python3.11"},
+        "entries": [
+            {"wheel": ALL[0]},
+            {"path": "/app/run", "file": "file", "mode": "0755"},
+            {"path": "app/link", "link": "run"},
+            {"path": "var/data", "folder": true},
+        ],
+    });
+    room.write("list.json", list.to_string());
+    let words = ["layer", "--manifest", "list.json", "-o", "layer.tgz", "--metadata", "layer.json", "--tar", "layer.tar"];
+    let said = room.wheelbuild(words).ran().succeeded();
+    let digest = format!("sha256:{}", common::sha256(&room.join("layer.tgz")));
+    assert_eq!(said.stdout.trim(), digest);
+    let metadata: Value = serde_json::from_slice(&fs::read(room.join("layer.json")).unwrap()).unwrap();
+    assert_eq!(metadata["digest"], digest);
+    assert_eq!(metadata["diff_id"], format!("sha256:{}", common::sha256(&room.join("layer.tar"))));
+    assert_eq!(metadata["unpacked"], fs::metadata(room.join("layer.tar")).unwrap().len());
+    let found = entries(&fs::read(room.join("layer.tgz")).unwrap());
+    assert_eq!((found["app/run"].mode, found["app/link"].link.as_deref()), (0o755, Some("run")));
+    assert!(found.contains_key("var/data/") && found.contains_key("usr/bin/run-one"));
+    assert!(!room.cache().exists(), "a build system keeps its own cache");
+
+    for (entry, says) in [
+        (serde_json::json!({"path": "a"}), "exactly one"),
+        (serde_json::json!({"path": "../a", "folder": true}), "`..`"),
+        (serde_json::json!({"path": "a", "file": "file", "mode": "0777"}), "0777"),
+        (serde_json::json!({"path": "a", "fil": "file"}), "unknown field"),
+    ] {
+        room.write("list.json", serde_json::json!({"version": 1, "entries": [entry]}).to_string());
+        room.wheelbuild(["layer", "--manifest", "list.json", "-o", "no.tgz"]).ran().failed(2, "WB0101").says(says);
+    }
+    room.write("list.json", serde_json::json!({"version": 1, "entries": [{"path": "a", "file": "missing"}]}).to_string());
+    room.wheelbuild(["layer", "--manifest", "list.json", "-o", "no.tgz"]).ran().failed(2, "WB0106");
+}

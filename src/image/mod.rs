@@ -41,6 +41,7 @@ mod sparse_elf;
 mod store;
 mod tar;
 mod tree;
+mod unpack;
 pub mod words;
 
 pub use assemble::{APPLICATION, Image, Request, RunOptions, assemble, export, given_wheel};
@@ -61,3 +62,4 @@ pub use root::Root;
 pub use source::Placed;
 pub use store::{Layer, LayerStore};
 pub use tree::{Content, LayerTree, Node};
+pub use unpack::unpack;

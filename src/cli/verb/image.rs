@@ -116,8 +116,13 @@ pub fn run(arguments: &typed::Image, context: &Context) -> Result<()> {
             let named = Reference { digest: Some(digest.clone()), ..reference.clone() };
             format!("registry:{named}")
         }
-        Output::Folder(_) => {
-            return Err(Error::new(Code::Usage, "this output is not there yet"));
+        Output::Folder(path) => {
+            let [only] = &images[..] else {
+                return Err(Error::new(Code::Usage, "a folder holds the image of one platform")
+                    .hint("name one `--target` for each folder"));
+            };
+            image::unpack(only, path)?;
+            format!("dir:{}@{digest}", path.display())
         }
     };
     show(&images, context);
