@@ -189,6 +189,8 @@ pub struct IndexOutput {
     pub index: PathBuf,
     pub projects: usize,
     pub files: usize,
+}
+
 /// `image`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ImageOutput {

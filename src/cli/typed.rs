@@ -360,6 +360,18 @@ pub struct Image {
     /// The wheels to install; of several of one project each target gets the one that fits
     #[arg(value_name = "WHEEL", value_hint = ValueHint::FilePath)]
     pub wheels: Vec<PathBuf>,
+    /// Take the wheels from this wheelhouse, as --lock selects them
+    #[arg(long, value_name = "DIR", requires = "lock", value_hint = ValueHint::DirPath)]
+    pub wheelhouse: Option<PathBuf>,
+    /// The lock that says which packages and versions are installed
+    #[arg(long, value_name = "LOCK", requires = "wheelhouse", value_hint = ValueHint::FilePath)]
+    pub lock: Option<PathBuf>,
+    /// Install an extra of the project, too (repeatable)
+    #[arg(long, value_name = "NAME", requires = "lock")]
+    pub extra: Vec<String>,
+    /// Install a dependency group, too (repeatable)
+    #[arg(long, value_name = "NAME", requires = "lock")]
+    pub group: Vec<String>,
     /// What the image runs on: `linux/amd64`, `linux/arm64`, `x86_64-linux-gnu.2.36`, …; several make an
     /// image index (repeatable)
     #[arg(short, long, value_name = "TARGET")]

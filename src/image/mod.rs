@@ -42,6 +42,7 @@ mod store;
 mod tar;
 mod tree;
 mod unpack;
+mod wheelhouse;
 pub mod words;
 
 pub use assemble::{APPLICATION, Image, Request, RunOptions, assemble, export, given_wheel};
@@ -63,3 +64,4 @@ pub use source::Placed;
 pub use store::{Layer, LayerStore};
 pub use tree::{Content, LayerTree, Node};
 pub use unpack::unpack;
+pub use wheelhouse::Wheelhouse;

@@ -11,8 +11,9 @@ use crate::cli::{Context, print, print_json, ready, terminal};
 use crate::image::registry::{self, Client, Reference, Repository};
 use crate::image::{
     self, Compression, Image, Input, LayerStore, LoadedImage, OciLayout, Output, Packing, Placed, Platform,
-    Request, RunOptions, words,
+    Request, RunOptions, Wheelhouse, words,
 };
+use crate::lock::{Lock, Selection};
 use crate::python::interpreter::{self, BuildPython, Search};
 use crate::report::{Code, Error, Result};
 use crate::target::{Interpreter, PythonVersion, Target};
@@ -50,8 +51,23 @@ pub fn run(arguments: &typed::Image, context: &Context) -> Result<()> {
         Output::Oci { folder, .. } => OciLayout::new(folder).has(digest, size),
         _ => false,
     };
+    let chosen = match (&arguments.wheelhouse, &arguments.lock) {
+        (Some(folder), Some(lock)) => {
+            let python = python.ok_or_else(|| {
+                Error::new(Code::Usage, "`--lock` needs to know the Python")
+                    .hint("name the Python of the image: `--python 3.11`")
+            })?;
+            let selection = Selection::new(&arguments.extra, &arguments.group, &[]);
+            Some((Wheelhouse::open(folder)?, Lock::read(lock, None)?, selection, python))
+        }
+        _ => None,
+    };
     let mut images = Vec::new();
     for target in &targets {
+        let mut wheels = wheels.clone();
+        if let Some((house, lock, selection, python)) = &chosen {
+            wheels.extend(house.select(lock, selection, target, *python, &cache, &context.report)?);
+        }
         let base = base(&input, target, store, Access { insecure: arguments.insecure, offline }, context)?;
         let request = Request {
             target: *target,

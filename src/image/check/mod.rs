@@ -89,7 +89,7 @@ impl Subject<'_> {
     }
 
     /// Folders that hold packages: site-packages of any Python.
-    fn is_package(path: &str) -> bool {
+    pub(super) fn is_package(path: &str) -> bool {
         ["/site-packages/", "/dist-packages/"].iter().any(|folder| path.contains(folder))
             || path.starts_with("site-packages/")
     }

@@ -21,6 +21,9 @@ const AT_ONCE: usize = 4;
 /// Blobs up to this size are sent in one request; larger ones in parts of it.
 const PART: u64 = 16 << 20;
 
+/// Parts of a blob that may fail.
+const TRIES: u32 = 4;
+
 /// What a push did.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Pushed {
@@ -189,6 +192,7 @@ impl Sender<'_> {
 
     fn parts(&self, descriptor: &Descriptor, path: &Path, location: Url, from: u64, saved: &Path) -> Result<()> {
         let (mut location, mut from) = (location, from.min(descriptor.size));
+        let mut setbacks = 0;
         while from < descriptor.size {
             let begun = Begun { location: location.to_string() };
             let text = serde_json::to_vec(&begun).map_err(|error| Error::bug(error.to_string()))?;
@@ -198,11 +202,26 @@ impl Sender<'_> {
                 ("content-type", "application/octet-stream".to_owned()),
                 ("content-range", format!("{from}-{}", from + count - 1)),
             ];
-            let answer =
-                self.call(Method::PATCH, location.clone(), headers, Body::Part { path, from, count })?;
-            if answer.status != 202 {
-                return Err(answer.refusal());
-            }
+            let sent = self.call(Method::PATCH, location.clone(), headers, Body::Part { path, from, count });
+            let failed = match sent {
+                Ok(answer) if answer.status == 202 => Ok(answer),
+                Ok(answer) => Err(answer.refusal()),
+                Err(error) => Err(error),
+            };
+            let answer = match failed {
+                Ok(answer) => answer,
+                Err(error) => {
+                    // What arrived of the part is known to the registry only.
+                    setbacks += 1;
+                    let Some(again) = (setbacks < TRIES).then(|| self.resumed(&location)).transpose()?.flatten()
+                    else {
+                        return Err(error);
+                    };
+                    self.report.detail(format!("{error}; going on at {} of {} bytes", again.1, descriptor.size));
+                    (location, from) = again;
+                    continue;
+                }
+            };
             from = received(&answer).unwrap_or(from + count).min(descriptor.size);
             location = answer.location()?;
             self.report.progress(&descriptor.digest, from, Some(descriptor.size));
