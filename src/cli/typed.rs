@@ -356,6 +356,9 @@ pub struct Fetch {
     /// The folder to put it into
     #[arg(short, long, value_name = "DIR", default_value = ".", value_hint = ValueHint::DirPath)]
     pub outdir: PathBuf,
+}
+
+#[derive(Debug, Args)]
 pub struct Image {
     /// The wheels to install; of several of one project each target gets the one that fits
     #[arg(value_name = "WHEEL", value_hint = ValueHint::FilePath)]
