@@ -26,7 +26,8 @@ const STAGES: &[&str] = &[
 const CRATES: &[&str] = &["flate2", "libz-rs-sys", "zlib-rs", "object"];
 
 /// The same for the layers of images.
-const IMAGE_CRATES: &[&str] = &["flate2", "libz-rs-sys", "zlib-rs", "object", "zstd", "zstd-safe", "zstd-sys"];
+const IMAGE_CRATES: &[&str] =
+    &["flate2", "libz-rs-sys", "zlib-rs", "object", "zstd", "zstd-safe", "zstd-sys"];
 
 /// What decides the bytes of a runtime kit alone, so that a new flag rule does not make every kit anew.
 const KIT: [&str; 4] =

@@ -191,7 +191,8 @@ fn three_layers_hold_what_an_installer_would_install() {
     assert_eq!(packages["opt/py/share/one.txt"].data, b"data");
     assert_eq!(packages["opt/py/include/python3.11/one/one.h"].data, b"int one;");
     assert!(!packages.contains_key(&format!("{site}/one-1.0.dist-info/direct_url.json")));
-    let record = String::from_utf8(packages[&format!("{site}/one-1.0.dist-info/RECORD")].data.clone()).unwrap();
+    let record =
+        String::from_utf8(packages[&format!("{site}/one-1.0.dist-info/RECORD")].data.clone()).unwrap();
     let rows: Vec<&str> = record.lines().collect();
     assert!(rows.is_sorted() && rows.contains(&"one-1.0.dist-info/RECORD,,"), "{record}");
     assert!(rows.iter().any(|row| row.starts_with("../../../bin/run-one,sha256=")), "{record}");
@@ -225,8 +226,7 @@ fn three_layers_hold_what_an_installer_would_install() {
     for (diff_id, layer) in config["rootfs"]["diff_ids"].as_array().unwrap().iter().zip(&layers) {
         let mut stream = Vec::new();
         flate2::read::MultiGzDecoder::new(&layer[..]).read_to_end(&mut stream).unwrap();
-        let digest: String =
-            sha2::Sha256::digest(&stream).iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest: String = sha2::Sha256::digest(&stream).iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(*diff_id, format!("sha256:{digest}"));
     }
     assert_eq!(document(&layout, said["digest"].as_str().unwrap())["mediaType"], manifest["mediaType"]);
@@ -255,7 +255,10 @@ fn digests_are_the_same_from_other_folders_umasks_cores_and_caches() {
     assert!(again["images"][0]["layers"].as_array().unwrap().iter().all(|layer| layer["cached"] == true));
 
     let second = scene();
-    for entry in walkdir::WalkDir::new(second.join("src")).into_iter().chain(walkdir::WalkDir::new(second.join("tree"))) {
+    for entry in walkdir::WalkDir::new(second.join("src"))
+        .into_iter()
+        .chain(walkdir::WalkDir::new(second.join("tree")))
+    {
         let entry = entry.unwrap();
         if entry.file_type().is_file() {
             // What another umask and another time of the checkout leave.
@@ -311,14 +314,25 @@ fn several_targets_are_an_index_with_the_fitting_wheels() {
         let file = format!("native-1.0-cp311-cp311-manylinux_2_17_{machine}.whl");
         wheel(&room, &file, &[("native.so", &elf(elf_machine))]);
     }
-    let said = image(&room, &["--target", "linux/arm64", "--interpreter", "tree", "--interpreter", "arm", "-o", "oci:out"])
-        .succeeded();
+    let said = image(
+        &room,
+        &["--target", "linux/arm64", "--interpreter", "tree", "--interpreter", "arm", "-o", "oci:out"],
+    )
+    .succeeded();
     assert!(said.json()["images"].as_array().unwrap().len() == 2);
-    let words = ["native-1.0-cp311-cp311-manylinux_2_17_x86_64.whl", "native-1.0-cp311-cp311-manylinux_2_17_aarch64.whl"];
-    let words = [&words[..], &["--target", "linux/arm64", "--interpreter", "tree", "--interpreter", "arm", "-o", "oci:out"]].concat();
+    let words = [
+        "native-1.0-cp311-cp311-manylinux_2_17_x86_64.whl",
+        "native-1.0-cp311-cp311-manylinux_2_17_aarch64.whl",
+    ];
+    let words = [
+        &words[..],
+        &["--target", "linux/arm64", "--interpreter", "tree", "--interpreter", "arm", "-o", "oci:out"],
+    ]
+    .concat();
     let said = image(&room, &words).succeeded().json();
     let index = document(&room.join("out"), said["digest"].as_str().unwrap());
-    let platforms: Vec<&Value> = index["manifests"].as_array().unwrap().iter().map(|m| &m["platform"]).collect();
+    let platforms: Vec<&Value> =
+        index["manifests"].as_array().unwrap().iter().map(|m| &m["platform"]).collect();
     assert_eq!(platforms[0]["architecture"], "amd64");
     assert_eq!((&platforms[1]["architecture"], &platforms[1]["variant"]), (&"arm64".into(), &"v8".into()));
     for (image, machine) in said["images"].as_array().unwrap().iter().zip(["x86_64", "aarch64"]) {
@@ -329,7 +343,8 @@ fn several_targets_are_an_index_with_the_fitting_wheels() {
 #[test]
 fn an_image_is_built_upon_another() {
     let room = scene();
-    image(&room, &["--interpreter", "tree", "--env", "BASE=1", "--user", "me", "-o", "oci:base:1"]).succeeded();
+    image(&room, &["--interpreter", "tree", "--env", "BASE=1", "--user", "me", "-o", "oci:base:1"])
+        .succeeded();
     image(&room, &["--interpreter", "tree", "-o", "docker:base.tar:base:1"]).succeeded();
     for base in ["oci:base:1", "base:1", "docker:base.tar"] {
         let words = ["two-2.0-py3-none-any.whl", "--app", "src", "--base", base, "-o", "oci:out"];
@@ -354,7 +369,10 @@ fn two_wheels_with_one_path_name_both() {
     wheel(&room, "three-1-py3-none-any.whl", &[("two.py", b"other\n")]);
     for more in [&[][..], &["--split=3"]] {
         let words = [&ALL[..], &["three-1-py3-none-any.whl", "-o", "oci:out"], more].concat();
-        image(&room, &words).failed(1, "WB0440").says("three-1-py3-none-any.whl").says("two-2.0-py3-none-any.whl");
+        image(&room, &words)
+            .failed(1, "WB0440")
+            .says("three-1-py3-none-any.whl")
+            .says("two-2.0-py3-none-any.whl");
     }
     assert!(!room.join("out").exists());
 }
@@ -425,7 +443,9 @@ fn an_image_that_would_not_work_is_not_written() {
     let words = ["old-1-cp310-cp310-manylinux_2_17_x86_64.whl", "--interpreter", "tree", "-o", "oci:no"];
     image(&room, &words).failed(4, "WB0542").says("`old`").hints("wheelbuild old==1");
     image(&room, &["--app", "src", "-o", "oci:no"]).failed(4, "WB0541").hints("--interpreter");
-    image(&room, &["--python", "3.12", "--interpreter", "tree", "-o", "oci:no"]).failed(4, "WB0541").says("3.11.4");
+    image(&room, &["--python", "3.12", "--interpreter", "tree", "-o", "oci:no"])
+        .failed(4, "WB0541")
+        .says("3.11.4");
     let path = room.write("src/start", "#!/bin/bash\n");
     fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     image(&room, &[&ALL[..], &["-o", "oci:no"]].concat()).failed(4, "WB0540").shows("/bin/bash");
@@ -438,12 +458,15 @@ fn an_image_that_would_not_work_is_not_written() {
 #[test]
 fn an_interpreter_comes_as_an_archive_too() {
     let room = scene();
-    let mut builder = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
+    let mut builder =
+        tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast()));
     builder.follow_symlinks(false);
     builder.append_dir_all("python", room.join("tree/opt/py")).unwrap();
     let bytes = builder.into_inner().unwrap().finish().unwrap();
     room.write("python.tar.gz", bytes);
-    for (place, program) in [("python.tar.gz", "/python/bin/python3.11"), ("python.tar.gz:/usr/p", "/usr/p/bin/python3.11")] {
+    for (place, program) in
+        [("python.tar.gz", "/python/bin/python3.11"), ("python.tar.gz:/usr/p", "/usr/p/bin/python3.11")]
+    {
         let words = ["two-2.0-py3-none-any.whl", "--interpreter", place, "-o", "oci:out"];
         let said = image(&room, &words).succeeded().json();
         assert_eq!(said["images"][0]["interpreter"], program);
@@ -456,15 +479,19 @@ fn a_docker_archive_is_a_layout_in_a_tar_as_well() {
     let said = made(&room, &["-o", "docker:image.tar:app:1.0"]);
     let mut archive = tar::Archive::new(fs::File::open(room.join("image.tar")).unwrap());
     archive.unpack(room.join("unpacked")).unwrap();
-    let saved: Value = serde_json::from_slice(&fs::read(room.join("unpacked/manifest.json")).unwrap()).unwrap();
+    let saved: Value =
+        serde_json::from_slice(&fs::read(room.join("unpacked/manifest.json")).unwrap()).unwrap();
     assert_eq!(saved[0]["RepoTags"], serde_json::json!(["app:1.0"]));
     let config = said["images"][0]["config"].as_str().unwrap();
     assert_eq!(saved[0]["Config"], config.replace("sha256:", "blobs/sha256/"));
     assert_eq!(saved[0]["Layers"].as_array().unwrap().len(), 3);
     document(&room.join("unpacked"), said["digest"].as_str().unwrap());
     interpreter(&room, "arm", ARM64);
-    image(&room, &["--target", "linux/arm64", "--interpreter", "tree", "--interpreter", "arm", "-o", "docker:two.tar"])
-        .failed(4, "WB0508");
+    image(
+        &room,
+        &["--target", "linux/arm64", "--interpreter", "tree", "--interpreter", "arm", "-o", "docker:two.tar"],
+    )
+    .failed(4, "WB0508");
 }
 
 #[test]
@@ -504,9 +531,13 @@ fn any_image_is_checked_and_described() {
     }
     // An image that was made without the check.
     wheel(&room, "foreign-1-cp311-cp311-linux_x86_64.whl", &[("foreign.so", &elf(ARM64))]);
-    let words = ["foreign-1-cp311-cp311-linux_x86_64.whl", "--interpreter", "tree", "--allow", "**", "-o", "oci:bad"];
+    let words =
+        ["foreign-1-cp311-cp311-linux_x86_64.whl", "--interpreter", "tree", "--allow", "**", "-o", "oci:bad"];
     image(&room, &words).succeeded();
-    room.wheelbuild(["check", "oci:bad", "--target", "linux/amd64"]).ran().failed(4, "WB0540").shows("foreign.so");
+    room.wheelbuild(["check", "oci:bad", "--target", "linux/amd64"])
+        .ran()
+        .failed(4, "WB0540")
+        .shows("foreign.so");
 }
 
 #[test]
@@ -531,8 +562,7 @@ fn sbom_and_provenance_refer_to_the_image() {
     let index: Value = serde_json::from_slice(&fs::read(layout.join("index.json")).unwrap()).unwrap();
     let entries = index["manifests"].as_array().unwrap();
     assert_eq!(entries[0]["digest"], said["digest"]);
-    let types: Vec<&str> =
-        entries[1..].iter().map(|entry| entry["artifactType"].as_str().unwrap()).collect();
+    let types: Vec<&str> = entries[1..].iter().map(|entry| entry["artifactType"].as_str().unwrap()).collect();
     assert_eq!(types, ["application/vnd.cyclonedx+json", "application/vnd.in-toto+json"]);
     let mut documents = Vec::new();
     for entry in &entries[1..] {
@@ -582,7 +612,17 @@ fn one_layer_from_a_list() {
         ],
     });
     room.write("list.json", list.to_string());
-    let words = ["layer", "--manifest", "list.json", "-o", "layer.tgz", "--metadata", "layer.json", "--tar", "layer.tar"];
+    let words = [
+        "layer",
+        "--manifest",
+        "list.json",
+        "-o",
+        "layer.tgz",
+        "--metadata",
+        "layer.json",
+        "--tar",
+        "layer.tar",
+    ];
     let said = room.wheelbuild(words).ran().succeeded();
     let digest = format!("sha256:{}", common::sha256(&room.join("layer.tgz")));
     assert_eq!(said.stdout.trim(), digest);
@@ -602,8 +642,14 @@ fn one_layer_from_a_list() {
         (serde_json::json!({"path": "a", "fil": "file"}), "unknown field"),
     ] {
         room.write("list.json", serde_json::json!({"version": 1, "entries": [entry]}).to_string());
-        room.wheelbuild(["layer", "--manifest", "list.json", "-o", "no.tgz"]).ran().failed(2, "WB0101").says(says);
+        room.wheelbuild(["layer", "--manifest", "list.json", "-o", "no.tgz"])
+            .ran()
+            .failed(2, "WB0101")
+            .says(says);
     }
-    room.write("list.json", serde_json::json!({"version": 1, "entries": [{"path": "a", "file": "missing"}]}).to_string());
+    room.write(
+        "list.json",
+        serde_json::json!({"version": 1, "entries": [{"path": "a", "file": "missing"}]}).to_string(),
+    );
     room.wheelbuild(["layer", "--manifest", "list.json", "-o", "no.tgz"]).ran().failed(2, "WB0106");
 }

@@ -149,7 +149,9 @@ pub fn assemble(
     let mut annotations = request.run.annotations.clone();
     if let Some((name, Some(digest))) = &base {
         let mut add = |key: &str, value: &str| {
-            annotations.entry(format!("org.opencontainers.image.base.{key}")).or_insert_with(|| value.to_owned());
+            annotations
+                .entry(format!("org.opencontainers.image.base.{key}"))
+                .or_insert_with(|| value.to_owned());
         };
         add("name", name.split_once('@').map_or(name.as_str(), |(name, _)| name));
         add("digest", digest);
@@ -205,7 +207,8 @@ impl Maker<'_> {
         for placed in request.interpreters {
             let tree = source::interpreter(placed, request.exclude, self.store.cache(), self.report)?;
             let destination = placed.folder("/");
-            let parts = self.below(KeyParts::new())
+            let parts = self
+                .below(KeyParts::new())
                 .with("kind", "interpreter")
                 .with("tree", tree.digest())
                 .with("destination", &destination);
@@ -238,10 +241,14 @@ impl Maker<'_> {
             return Ok(python);
         }
         seen.extend(found.iter().map(ImagePython::describe));
-        let wanted = request.python.map_or_else(|| "Python".to_owned(), |version| format!("Python {version}"));
-        let error = Error::new(Code::NoInterpreter, format!("no {wanted} for {} in the image", request.target));
+        let wanted =
+            request.python.map_or_else(|| "Python".to_owned(), |version| format!("Python {version}"));
+        let error =
+            Error::new(Code::NoInterpreter, format!("no {wanted} for {} in the image", request.target));
         Err(match &seen[..] {
-            [] => error.cause("neither `--interpreter` nor `--base` brings a Python with its standard library"),
+            [] => {
+                error.cause("neither `--interpreter` nor `--base` brings a Python with its standard library")
+            }
             _ => error.cause(format!("there is {}", seen.join("; "))),
         }
         .hint("give one: `--interpreter DIR`, an unpacked Python of that machine, or `--base IMAGE`"))
@@ -345,7 +352,8 @@ impl Maker<'_> {
             return Ok(Vec::new());
         }
         let reading = Reading { is_root: false, exclude: request.exclude };
-        let mut parts = self.below_application(KeyParts::new(), lower)
+        let mut parts = self
+            .below_application(KeyParts::new(), lower)
             .with("kind", "application")
             .with("site", &scheme.site_packages);
         let (mut trees, mut folders, mut search) = (Vec::new(), Vec::new(), String::new());
@@ -367,12 +375,14 @@ impl Maker<'_> {
             }
             if !search.is_empty() {
                 // So that imports of the application work from anywhere, without a variable.
-                let node = Node::File {
-                    content: Content::Bytes(search.as_bytes().into()),
-                    executable: false,
-                };
+                let node =
+                    Node::File { content: Content::Bytes(search.as_bytes().into()), executable: false };
                 let owner: Arc<str> = "the search path of the application".into();
-                layer.insert(&format!("{}/wheelbuild-application.pth", scheme.site_packages), node, &owner)?;
+                layer.insert(
+                    &format!("{}/wheelbuild-application.pth", scheme.site_packages),
+                    node,
+                    &owner,
+                )?;
             }
             layer.leave_out_folders(|path| lower.is_folder(path));
             Ok(layer)
@@ -389,11 +399,18 @@ impl Maker<'_> {
         let mut known = BTreeSet::new();
         for placed in self.request.applications {
             let folder = placed.folder(APPLICATION);
-            known.extend(lower.below(&folder).filter(|(_, facts)| **facts == PathFacts::Folder).map(|(path, _)| path));
+            known.extend(
+                lower.below(&folder).filter(|(_, facts)| **facts == PathFacts::Folder).map(|(path, _)| path),
+            );
         }
         parts.with("folders", known.into_iter().collect::<Vec<_>>().join(":")).with(
             "base",
-            self.layers.iter().filter(|layer| layer.title == "interpreter").map(|layer| layer.diff_id.to_string()).collect::<Vec<_>>().join(" "),
+            self.layers
+                .iter()
+                .filter(|layer| layer.title == "interpreter")
+                .map(|layer| layer.diff_id.to_string())
+                .collect::<Vec<_>>()
+                .join(" "),
         )
     }
 
@@ -407,9 +424,11 @@ impl Maker<'_> {
         });
         match taken {
             None => Ok(()),
-            Some((path, _)) => Err(Error::new(Code::PathConflict, format!("two files want the path `/{path}`"))
-                .cause(format!("it is in the application and in the layer `{}`", packages.title))
-                .hint("put the application into a folder of its own: `--app SRC:/app`")),
+            Some((path, _)) => {
+                Err(Error::new(Code::PathConflict, format!("two files want the path `/{path}`"))
+                    .cause(format!("it is in the application and in the layer `{}`", packages.title))
+                    .hint("put the application into a folder of its own: `--app SRC:/app`"))
+            }
         }
     }
 }
@@ -457,7 +476,8 @@ fn configuration(
     for (name, value) in &run.env {
         settings.set_variable(name, value);
     }
-    settings.entrypoint = Some(run.entrypoint.clone().unwrap_or_else(|| vec![format!("/{}", python.program)]));
+    settings.entrypoint =
+        Some(run.entrypoint.clone().unwrap_or_else(|| vec![format!("/{}", python.program)]));
     settings.cmd = run.cmd.clone();
     if let Some(user) = &run.user {
         settings.user = Some(user.clone());
@@ -503,11 +523,7 @@ impl RunOptions {
 ///
 /// # Errors
 /// A bug: documents are plain data.
-pub fn export(
-    images: &[Image],
-    run: &RunOptions,
-    attached: Vec<Attached>,
-) -> Result<Export> {
+pub fn export(images: &[Image], run: &RunOptions, attached: Vec<Attached>) -> Result<Export> {
     let mut blobs = Vec::new();
     for image in images {
         for layer in &image.layers {

@@ -47,10 +47,8 @@ fn attached(image: &Image, media_type: &str, document: &Value, created: &str) ->
         subject: Some(subject),
         annotations,
     })?;
-    let descriptor = Descriptor {
-        artifact_type: Some(media_type.to_owned()),
-        ..Descriptor::of(oci::MANIFEST, &manifest)
-    };
+    let descriptor =
+        Descriptor { artifact_type: Some(media_type.to_owned()), ..Descriptor::of(oci::MANIFEST, &manifest) };
     Ok((descriptor, manifest, vec![(config, oci::EMPTY_CONTENT.to_vec()), (layer, content)]))
 }
 

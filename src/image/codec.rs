@@ -60,8 +60,9 @@ impl Compression {
     pub fn pack(self, raw: &[u8]) -> Result<Vec<u8>> {
         match self {
             Self::None => Ok(raw.to_vec()),
-            Self::Zstd => zstd::bulk::compress(raw, ZSTD_LEVEL)
-                .map_err(|error| Error::bug(format!("zstd: {error}"))),
+            Self::Zstd => {
+                zstd::bulk::compress(raw, ZSTD_LEVEL).map_err(|error| Error::bug(format!("zstd: {error}")))
+            }
             Self::Gzip => gzip(raw),
         }
     }

@@ -18,15 +18,9 @@ pub fn check(image: &LoadedImage, target: Target, allow: &[String]) -> (Vec<Find
     let python = interpreter(image, &root);
     let workdir = config.working_dir.as_deref().unwrap_or_default().trim_matches('/').to_owned();
     let applications: Vec<String> = Some(workdir).filter(|folder| !folder.is_empty()).into_iter().collect();
-    let mut findings = Subject {
-        root: &root,
-        target,
-        config,
-        python: python.as_ref(),
-        allow,
-        applications: &applications,
-    }
-    .check();
+    let mut findings =
+        Subject { root: &root, target, config, python: python.as_ref(), allow, applications: &applications }
+            .check();
     let packages = root.iter().find(|(path, _)| path.ends_with(".dist-info/METADATA"));
     if let (None, Some((path, _))) = (&python, packages) {
         findings.insert(

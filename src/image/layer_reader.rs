@@ -45,7 +45,8 @@ fn read_stream(stream: impl Read) -> io::Result<(Digest, LayerFacts)> {
         let mut entry = entry?;
         let raw = entry.path_bytes().into_owned();
         let Some(path) = normal(&raw) else { continue };
-        let (folder, name) = path.rsplit_once('/').map_or(("", path.as_str()), |(folder, name)| (folder, name));
+        let (folder, name) =
+            path.rsplit_once('/').map_or(("", path.as_str()), |(folder, name)| (folder, name));
         if name == OPAQUE {
             facts.paths.insert(folder.to_owned(), PathFacts::Opaque);
             continue;

@@ -236,9 +236,10 @@ impl<'t> Seen<'t> {
             self.kept = match (wanted, self.file.content.size() <= facts::WHOLE) {
                 (false, _) => Kept::Nothing,
                 (true, true) => Kept::Memory(Vec::new()),
-                (true, false) => Kept::Scratch(tempfile::tempfile().map_err(|error| {
-                    Error::io("make a file in", &std::env::temp_dir(), &error)
-                })?),
+                (true, false) => Kept::Scratch(
+                    tempfile::tempfile()
+                        .map_err(|error| Error::io("make a file in", &std::env::temp_dir(), &error))?,
+                ),
             };
             let head = std::mem::take(&mut self.head);
             self.keep(&head)?;
@@ -252,9 +253,9 @@ impl<'t> Seen<'t> {
     fn keep(&mut self, data: &[u8]) -> Result<()> {
         match &mut self.kept {
             Kept::Memory(bytes) => bytes.extend_from_slice(data),
-            Kept::Scratch(file) => file
-                .write_all(data)
-                .map_err(|error| Error::io("write to", &std::env::temp_dir(), &error))?,
+            Kept::Scratch(file) => {
+                file.write_all(data).map_err(|error| Error::io("write to", &std::env::temp_dir(), &error))?
+            }
             Kept::Nothing | Kept::Undecided => {}
         }
         Ok(())

@@ -48,7 +48,8 @@ pub mod words;
 pub use assemble::{APPLICATION, Image, Request, RunOptions, assemble, export, given_wheel};
 pub use attest::{Attached, attest};
 pub use base::{
-    Contents, LoadedImage, is_docker_archive, load, load_docker_archive, load_manifest, manifests, platform_of,
+    Contents, LoadedImage, is_docker_archive, load, load_docker_archive, load_manifest, manifests,
+    platform_of,
 };
 pub use codec::Compression;
 pub use export::{Blob, Export};

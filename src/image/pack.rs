@@ -94,7 +94,11 @@ enum Part<'t> {
     Bytes(Vec<u8>),
     Whole(FileOf<'t>),
     /// `count` bytes of a file of this machine.
-    Range { file: FileOf<'t>, from: u64, count: u64 },
+    Range {
+        file: FileOf<'t>,
+        from: u64,
+        count: u64,
+    },
 }
 
 /// Packs `tree` and writes the layer to `out`.
@@ -271,9 +275,8 @@ fn collect(ordered: Receiver<Receiver<Result<Product>>>, out: &mut (impl Write +
                 hash.update(bytes);
                 size += bytes.len() as u64;
                 raw_size += raw.len() as u64;
-                out.write_all(bytes).map_err(|error| {
-                    Error::io("write", std::path::Path::new("layer"), &error)
-                })?;
+                out.write_all(bytes)
+                    .map_err(|error| Error::io("write", std::path::Path::new("layer"), &error))?;
                 facts.paths.extend(found.into_iter().map(|(path, facts)| (path, PathFacts::File(facts))));
                 if !raw.is_empty() && raw_chunks.send(raw).is_err() {
                     return Err(Error::bug("the thread that keeps the diff id ended early"));

@@ -160,7 +160,8 @@ fn version_of(root: &Root, elf: &ElfFacts, program: &str, prefix: &str) -> Optio
     let below = [format!("{folder}/../lib/{name}"), format!("{prefix}/lib/{name}")];
     let beside = below.iter().find_map(|path| root.file(path));
     let anywhere = || {
-        root.iter().find_map(|(path, _)| path.ends_with(&format!("/{name}")).then(|| root.file(path)).flatten())
+        root.iter()
+            .find_map(|(path, _)| path.ends_with(&format!("/{name}")).then(|| root.file(path)).flatten())
     };
     beside.or_else(anywhere).and_then(|(_, file)| file.elf.as_ref()?.python.clone())
 }

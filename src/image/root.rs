@@ -58,8 +58,7 @@ impl Root {
             for (at, _) in place.match_indices('/') {
                 let parent = &place[..at];
                 if !self.nodes.contains_key(parent) {
-                    self.nodes
-                        .insert(parent.to_owned(), Stands { facts: PathFacts::Folder, layer: number });
+                    self.nodes.insert(parent.to_owned(), Stands { facts: PathFacts::Folder, layer: number });
                 }
             }
             self.nodes.insert(place, Stands { facts, layer: number });

@@ -13,7 +13,11 @@ use crate::wheel::WheelFileName;
 /// # Errors
 /// [`Code::WheelDoesNotFit`] when a project has none that fits; [`Code::Usage`] when it has two versions
 /// that do.
-pub fn select<'w>(given: &'w [GivenWheel], python: PythonVersion, target: &Target) -> Result<Vec<&'w GivenWheel>> {
+pub fn select<'w>(
+    given: &'w [GivenWheel],
+    python: PythonVersion,
+    target: &Target,
+) -> Result<Vec<&'w GivenWheel>> {
     let tags = BuildTags::new(python, &target.python_platform(), Some(target.libc));
     let mut projects: BTreeMap<&str, Vec<(&GivenWheel, Option<usize>)>> = BTreeMap::new();
     for wheel in given {
@@ -34,7 +38,10 @@ pub fn select<'w>(given: &'w [GivenWheel], python: PythonVersion, target: &Targe
             )
             .cause(format!("given is `{}`", names.join("`, `")))
             .cause(format!("what fits is {}", tags.describe()))
-            .hint(format!("wheelbuild {project}=={} --target {target} --python {python}", wheels[0].0.requirement.version)));
+            .hint(format!(
+                "wheelbuild {project}=={} --target {target} --python {python}",
+                wheels[0].0.requirement.version
+            )));
         };
         let versions = |wheel: &GivenWheel| wheel.requirement.version.clone();
         if let Some((_, other)) = fitting.iter().find(|(_, wheel)| versions(wheel) != versions(best)) {

@@ -159,9 +159,10 @@ mod tests {
 
     #[test]
     fn large_wheels_get_layers_of_their_own_within_the_budget() {
-        let sizes: Vec<(String, u64)> = [("b", 5 << 20), ("a", 1000), ("d", 9 << 20), ("c", 7 << 20), ("e", 10)]
-            .map(|(name, size)| (name.to_owned(), size))
-            .to_vec();
+        let sizes: Vec<(String, u64)> =
+            [("b", 5 << 20), ("a", 1000), ("d", 9 << 20), ("c", 7 << 20), ("e", 10)]
+                .map(|(name, size)| (name.to_owned(), size))
+                .to_vec();
         assert_eq!(split(&sizes, None), [vec![1, 0, 3, 2, 4]]);
         assert_eq!(split(&sizes, Some(10)), [vec![0], vec![3], vec![2], vec![1, 4]]);
         assert_eq!(split(&sizes, Some(3)), [vec![3], vec![2], vec![1, 0, 4]]);

@@ -167,7 +167,14 @@ impl SourceTree {
 
 /// Systems are larger than sdists.
 fn limits() -> Limits {
-    Limits { bytes: 1 << 40, entry_bytes: 1 << 38, entries: 2_000_000, path_bytes: 4000, depth: 128, ratio: 250 }
+    Limits {
+        bytes: 1 << 40,
+        entry_bytes: 1 << 38,
+        entries: 2_000_000,
+        path_bytes: 4000,
+        depth: 128,
+        ratio: 250,
+    }
 }
 
 /// The digest of a listed folder. It is kept by the dates of all its files.
@@ -216,7 +223,12 @@ fn digest_of(folder: &Path, entries: &[archive::Entry], cache: &Cache) -> Result
 ///
 /// # Errors
 /// As [`SourceTree::open`] and the hardened reader of archives.
-pub fn interpreter(placed: &Placed, exclude: &[String], cache: &Cache, report: &Report) -> Result<SourceTree> {
+pub fn interpreter(
+    placed: &Placed,
+    exclude: &[String],
+    cache: &Cache,
+    report: &Report,
+) -> Result<SourceTree> {
     let is_root = placed.folder("/").is_empty();
     let reading = Reading { is_root, exclude };
     if !placed.source.is_file() {

@@ -13,8 +13,7 @@ const PT_NOTE: u64 = 4;
 
 /// Section types of what the loader reads: STRTAB, HASH, DYNAMIC, NOTE, DYNSYM, the GNU tables, and
 /// the attributes of Arm.
-const TABLES: [u64; 10] =
-    [3, 5, 6, 7, 11, 0x6fff_fff6, 0x6fff_fffd, 0x6fff_fffe, 0x6fff_ffff, 0x7000_0003];
+const TABLES: [u64; 10] = [3, 5, 6, 7, 11, 0x6fff_fff6, 0x6fff_fffd, 0x6fff_fffe, 0x6fff_ffff, 0x7000_0003];
 
 /// Alloc flag of a section: it is part of the loaded file. The string tables that are not are those of
 /// debug information, which may be larger than all the rest.
@@ -111,8 +110,7 @@ impl Layout {
 
     fn section(&self, image: &[u8], at: u64) -> Option<(u64, u64, u64, u64)> {
         let kind = self.number(image, at + 4, 4)?;
-        let (flags, offset, size, width) =
-            if self.wide { (8, 24, 32, 8) } else { (8, 16, 20, 4) };
+        let (flags, offset, size, width) = if self.wide { (8, 24, 32, 8) } else { (8, 16, 20, 4) };
         Some((
             kind,
             self.number(image, at + flags, width)?,

@@ -116,8 +116,7 @@ impl<'c> LayerStore<'c> {
             digest: packed.digest,
             size: packed.size,
         };
-        let text =
-            serde_json::to_vec(&entry).map_err(|error| Error::bug(format!("layer entry: {error}")))?;
+        let text = serde_json::to_vec(&entry).map_err(|error| Error::bug(format!("layer entry: {error}")))?;
         self.cache.write(&place, &text)?;
         Ok(self.known(title, &entry, packed.facts, false))
     }

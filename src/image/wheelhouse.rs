@@ -126,10 +126,9 @@ impl Wheelhouse {
                 format!("`{file}` is not the file that the wheelhouse's {OWN_LOCK} names"),
             )
             .cause(format!("expected sha256 {sha256}, found {}", wheel.requirement.sha256))),
-            None => Err(Error::new(
-                Code::HashMismatch,
-                format!("`{file}` is not in the wheelhouse's {OWN_LOCK}"),
-            )),
+            None => {
+                Err(Error::new(Code::HashMismatch, format!("`{file}` is not in the wheelhouse's {OWN_LOCK}")))
+            }
         }
     }
 }

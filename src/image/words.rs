@@ -68,7 +68,10 @@ mod tests {
         let words = |text: &str| command(text).unwrap();
         assert_eq!(words(r#"["a b", "c"]"#), ["a b", "c"]);
         assert_eq!(words("python -m  app"), ["python", "-m", "app"]);
-        assert_eq!(words(r#"sh -c 'echo "$1"' "a \"b\" \n" c\ d ''"#), ["sh", "-c", "echo \"$1\"", "a \"b\" \\n", "c d", ""]);
+        assert_eq!(
+            words(r#"sh -c 'echo "$1"' "a \"b\" \n" c\ d ''"#),
+            ["sh", "-c", "echo \"$1\"", "a \"b\" \\n", "c d", ""]
+        );
         assert!(words("").is_empty());
         for bad in ["'a", "\"a", "a\\", "[1]", "[\"a\""] {
             assert!(command(bad).is_err(), "{bad}");

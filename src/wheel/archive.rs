@@ -139,7 +139,8 @@ impl WheelArchive {
     /// # Errors
     /// As [`WheelArchive::read`].
     pub fn recorded(&self, entry: &ZipEntry) -> Result<Option<[u8; 32]>> {
-        let unrecorded = UNRECORDED.iter().any(|name| entry.name == format!("{}.dist-info/{name}", self.stem));
+        let unrecorded =
+            UNRECORDED.iter().any(|name| entry.name == format!("{}.dist-info/{name}", self.stem));
         let Some(hash) = self.hashes.get(&entry.name).filter(|_| !unrecorded) else {
             return Ok(None);
         };

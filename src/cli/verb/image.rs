@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::cache::{Cache, Digest};
-use crate::cli::output::{
-    ImageOutput, LayerOutput, PackageOutput, PlatformImageOutput, VERSION,
-};
+use crate::cli::output::{ImageOutput, LayerOutput, PackageOutput, PlatformImageOutput, VERSION};
 use crate::cli::typed::{self, LayerCompression};
 use crate::cli::{Context, print, print_json, ready, terminal};
 use crate::image::registry::{self, Client, Reference, Repository};
@@ -30,11 +28,8 @@ pub fn run(arguments: &typed::Image, context: &Context) -> Result<()> {
     let run = run_options(arguments)?;
     let place = |texts: &[String]| texts.iter().map(|text| Placed::parse(text)).collect::<Result<Vec<_>>>();
     let (applications, interpreters) = (place(&arguments.app)?, place(&arguments.interpreter)?);
-    let wheels = arguments
-        .wheels
-        .iter()
-        .map(|path| image::given_wheel(path, &cache))
-        .collect::<Result<Vec<_>>>()?;
+    let wheels =
+        arguments.wheels.iter().map(|path| image::given_wheel(path, &cache)).collect::<Result<Vec<_>>>()?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = arguments.jobs.or(found.config.jobs);
     let packing = Packing {
@@ -290,9 +285,9 @@ pub fn epoch() -> Result<u64> {
     let Some(text) = std::env::var_os("SOURCE_DATE_EPOCH").filter(|text| !text.is_empty()) else {
         return Ok(0);
     };
-    text.to_str().and_then(|text| text.parse().ok()).ok_or_else(|| {
-        Error::new(Code::Usage, "SOURCE_DATE_EPOCH is no number of seconds since 1970")
-    })
+    text.to_str()
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| Error::new(Code::Usage, "SOURCE_DATE_EPOCH is no number of seconds since 1970"))
 }
 
 /// The interpreter that compiles bytecode.
@@ -332,7 +327,10 @@ fn exposed(text: &str) -> Result<String> {
     let is_port = port.parse::<u16>().is_ok_and(|port| port > 0);
     match (is_port, protocol) {
         (true, "tcp" | "udp" | "sctp") => Ok(format!("{port}/{protocol}")),
-        _ => Err(Error::new(Code::Usage, format!("`{text}` is no port")).hint("write it like `--expose 8080/tcp`")),
+        _ => {
+            Err(Error::new(Code::Usage, format!("`{text}` is no port"))
+                .hint("write it like `--expose 8080/tcp`"))
+        }
     }
 }
 

@@ -102,7 +102,11 @@ fn show_image(value: &Value) -> Result<()> {
         }
     }
     for shared in items(&value["shared"]) {
-        print(&format!("shared: {} by {}", text(&shared["digest"]), items(&shared["by"]).iter().map(text).collect::<Vec<_>>().join(", ")))?;
+        print(&format!(
+            "shared: {} by {}",
+            text(&shared["digest"]),
+            items(&shared["by"]).iter().map(text).collect::<Vec<_>>().join(", ")
+        ))?;
     }
     Ok(())
 }

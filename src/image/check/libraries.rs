@@ -56,9 +56,10 @@ impl<'s> Walk<'s, '_> {
             return;
         }
         if elf.machine != arch.elf_machine || elf.bits != arch.bits {
-            let machine = Arch::of_elf(elf.machine)
-                .filter(|found| found.bits == elf.bits)
-                .map_or_else(|| format!("machine {} of {} bits", elf.machine, elf.bits), |a| a.machine.clone());
+            let machine = Arch::of_elf(elf.machine).filter(|found| found.bits == elf.bits).map_or_else(
+                || format!("machine {} of {} bits", elf.machine, elf.bits),
+                |a| a.machine.clone(),
+            );
             let mut finding =
                 self.subject.finding(path, format!("is for {machine}, the image is for {arch}"));
             // Nothing of another machine is an optional part of a system.
@@ -146,8 +147,9 @@ impl<'s> Walk<'s, '_> {
             Some(Found::At(place)) => Some(place),
             Some(Found::Itself) => None,
             Some(Found::OnlyByConfiguration(place)) => {
-                let what =
-                    format!("needs `{name}`, which only a new ld.so.cache would find in `/{place}`: run ldconfig");
+                let what = format!(
+                    "needs `{name}`, which only a new ld.so.cache would find in `/{place}`: run ldconfig"
+                );
                 self.tell(Finding { fatal: false, chain: chain(), ..self.subject.finding(path, what) });
                 Some(place)
             }
@@ -202,7 +204,11 @@ impl<'s> Walk<'s, '_> {
         if missing.is_empty() {
             return;
         }
-        let what = format!("needs {} of `{name}`, `/{place}` has {}", missing.join(" and "), newest(library, missing[0]));
+        let what = format!(
+            "needs {} of `{name}`, `/{place}` has {}",
+            missing.join(" and "),
+            newest(library, missing[0])
+        );
         let chain = before.iter().map(|(path, _)| format!("/{path}")).collect();
         self.tell(Finding { chain, ..self.subject.finding(path, what) });
     }
@@ -225,7 +231,8 @@ impl<'s> Walk<'s, '_> {
             _ => None,
         });
         let Some(libc) = libc.filter(|libc| !libc.exports.is_empty()) else { return };
-        let of_python = loaded.names.values().flatten().filter_map(|place| self.elf_at(place)).map(|(_, e)| e);
+        let of_python =
+            loaded.names.values().flatten().filter_map(|place| self.elf_at(place)).map(|(_, e)| e);
         let program = loaded.program.map(|(_, elf)| elf);
         let mut offered: HashSet<&str> = libc.exports.iter().map(String::as_str).collect();
         let mut all_known = true;

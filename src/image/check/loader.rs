@@ -98,9 +98,8 @@ impl<'r> Loader<'r> {
         if self.libc == LibcKind::Musl && is_musl_itself(name) {
             return Some(Found::Itself);
         }
-        let in_folders = |folders: &[String]| {
-            folders.iter().find_map(|folder| self.usable(&format!("{folder}/{name}")))
-        };
+        let in_folders =
+            |folders: &[String]| folders.iter().find_map(|folder| self.usable(&format!("{folder}/{name}")));
         let paths = self.search_paths(asking);
         if let Some(place) = in_folders(&paths) {
             return Some(Found::At(place));
@@ -145,7 +144,8 @@ impl<'r> Loader<'r> {
         let multiarch = self.arch.multiarch.replace("{libc}", "gnu");
         for entry in entries.unwrap_or_default().iter().filter(|entry| !entry.is_empty()) {
             let entry = entry.replace("${ORIGIN}", &origin).replace("$ORIGIN", &origin);
-            let entry = entry.replace("${PLATFORM}", &self.arch.machine).replace("$PLATFORM", &self.arch.machine);
+            let entry =
+                entry.replace("${PLATFORM}", &self.arch.machine).replace("$PLATFORM", &self.arch.machine);
             if entry.contains("$LIB") || entry.contains("${LIB}") {
                 for lib in [format!("lib/{multiarch}"), "lib64".to_owned(), "lib".to_owned()] {
                     folders.push(entry.replace("${LIB}", &lib).replace("$LIB", &lib));

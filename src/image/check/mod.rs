@@ -109,22 +109,13 @@ impl Subject<'_> {
         let is_system = ["usr/", "lib/", "lib64/", "bin/", "sbin/", "etc/", "var/"]
             .iter()
             .any(|folder| path.starts_with(folder));
-        let is_interpreter = self
-            .python
-            .is_some_and(|python| self.root.resolve(&python.program).as_deref() == Some(path));
-        is_interpreter
-            || Self::is_package(path)
-            || self.is_application(path)
-            || !(is_optional || is_system)
+        let is_interpreter =
+            self.python.is_some_and(|python| self.root.resolve(&python.program).as_deref() == Some(path));
+        is_interpreter || Self::is_package(path) || self.is_application(path) || !(is_optional || is_system)
     }
 
     fn finding(&self, path: &str, what: impl Into<String>) -> Finding {
-        Finding {
-            path: format!("/{path}"),
-            what: what.into(),
-            chain: Vec::new(),
-            fatal: self.matters(path),
-        }
+        Finding { path: format!("/{path}"), what: what.into(), chain: Vec::new(), fatal: self.matters(path) }
     }
 
     fn files(&self) -> impl Iterator<Item = (&str, &FileFacts)> {

@@ -67,9 +67,7 @@ fn is_program(subject: &Subject<'_>, path: &str, line: &str) -> bool {
         path.rsplit_once('/').is_some_and(|(folder, _)| folder == python.scheme.scripts)
     });
     let in_system = ["usr/", "bin/", "sbin/", "lib/", "etc/", "var/"].iter().any(|f| path.starts_with(f));
-    (of_python && line.contains("python"))
-        || is_own(subject, path)
-        || (!in_system && !path.ends_with(".py"))
+    (of_python && line.contains("python")) || is_own(subject, path) || (!in_system && !path.ends_with(".py"))
 }
 
 /// Whether a package of the image's interpreter installed it as a program.
@@ -78,10 +76,11 @@ fn is_own(subject: &Subject<'_>, path: &str) -> bool {
     let Some(layer) = subject.root.layer_of(path) else { return false };
     // A layer that has packages and this program is one of packages.
     let installed = subject.root.below(&python.scheme.site_packages).any(|(path, facts)| {
-        matches!(facts, PathFacts::File(_)) && subject.root.layer_of(path) == Some(layer) && path.ends_with("/INSTALLER")
+        matches!(facts, PathFacts::File(_))
+            && subject.root.layer_of(path) == Some(layer)
+            && path.ends_with("/INSTALLER")
     });
-    let in_scripts =
-        path.rsplit_once('/').is_some_and(|(folder, _)| folder == python.scheme.scripts);
+    let in_scripts = path.rsplit_once('/').is_some_and(|(folder, _)| folder == python.scheme.scripts);
     // An interpreter's own layer may have packages as well, beside the programs of a system.
     installed && in_scripts && subject.root.layer_of(&python.program) != Some(layer)
 }

@@ -21,7 +21,8 @@ impl System {
     fn new() -> Self {
         let mut system = Self { layer: LayerFacts::default(), config: RunConfig::default() };
         let loader = "/lib64/ld-linux-x86-64.so.2";
-        let mut program = Sample::library(TARGET).need("libc.so.6").import_of("puts", "libc.so.6", "GLIBC_2.2.5");
+        let mut program =
+            Sample::library(TARGET).need("libc.so.6").import_of("puts", "libc.so.6", "GLIBC_2.2.5");
         program.interpreter = Some(loader.to_owned());
         system.elf("usr/bin/python3.11", &program);
         let mut libc = Sample::library(TARGET);

@@ -41,7 +41,11 @@ pub enum Body<'b> {
     None,
     Bytes(&'b [u8]),
     /// `count` bytes of a file from `from` on.
-    Part { path: &'b Path, from: u64, count: u64 },
+    Part {
+        path: &'b Path,
+        from: u64,
+        count: u64,
+    },
 }
 
 /// What is asked for.
@@ -313,7 +317,9 @@ impl Client {
         }
         let fields = parameters(fields);
         let field = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-        let Some(mut realm) = field("realm").and_then(|realm| Url::parse(realm).ok()) else { return Ok(None) };
+        let Some(mut realm) = field("realm").and_then(|realm| Url::parse(realm).ok()) else {
+            return Ok(None);
+        };
         let mut form: Vec<(&str, String)> = Vec::new();
         if let Some(service) = field("service") {
             form.push(("service", service.to_owned()));

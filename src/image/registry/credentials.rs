@@ -13,7 +13,10 @@ use crate::report::{Code, Error, Result};
 /// How a user proves to be one. Debug output shows nothing of it.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Credentials {
-    Password { user: String, password: String },
+    Password {
+        user: String,
+        password: String,
+    },
     /// An identity token, to be traded for others.
     Token(String),
 }

@@ -111,7 +111,13 @@ struct Sender<'s> {
 }
 
 impl Sender<'_> {
-    fn call(&self, method: Method, url: Url, headers: Vec<(&'static str, String)>, body: Body<'_>) -> Result<Answer> {
+    fn call(
+        &self,
+        method: Method,
+        url: Url,
+        headers: Vec<(&'static str, String)>,
+        body: Body<'_>,
+    ) -> Result<Answer> {
         let mut scope = self.client.scope("pull,push");
         if let Some(origin) = self.origin {
             scope.push_str(&format!(" repository:{origin}:pull"));
@@ -121,12 +127,8 @@ impl Sender<'_> {
 
     fn blob(&self, descriptor: &Descriptor, blob: &Blob) -> Result<Done> {
         let digest = &descriptor.digest;
-        let head = self.call(
-            Method::HEAD,
-            self.client.url(&format!("blobs/{digest}"))?,
-            Vec::new(),
-            Body::None,
-        )?;
+        let head =
+            self.call(Method::HEAD, self.client.url(&format!("blobs/{digest}"))?, Vec::new(), Body::None)?;
         match head.status {
             200 => return Ok(Done::Known),
             401 | 403 => return Err(head.refusal()),
@@ -190,7 +192,14 @@ impl Sender<'_> {
         Ok(Some((answer.location().unwrap_or_else(|_| location.clone()), from)))
     }
 
-    fn parts(&self, descriptor: &Descriptor, path: &Path, location: Url, from: u64, saved: &Path) -> Result<()> {
+    fn parts(
+        &self,
+        descriptor: &Descriptor,
+        path: &Path,
+        location: Url,
+        from: u64,
+        saved: &Path,
+    ) -> Result<()> {
         let (mut location, mut from) = (location, from.min(descriptor.size));
         let mut setbacks = 0;
         while from < descriptor.size {
@@ -213,11 +222,13 @@ impl Sender<'_> {
                 Err(error) => {
                     // What arrived of the part is known to the registry only.
                     setbacks += 1;
-                    let Some(again) = (setbacks < TRIES).then(|| self.resumed(&location)).transpose()?.flatten()
+                    let Some(again) =
+                        (setbacks < TRIES).then(|| self.resumed(&location)).transpose()?.flatten()
                     else {
                         return Err(error);
                     };
-                    self.report.detail(format!("{error}; going on at {} of {} bytes", again.1, descriptor.size));
+                    self.report
+                        .detail(format!("{error}; going on at {} of {} bytes", again.1, descriptor.size));
                     (location, from) = again;
                     continue;
                 }

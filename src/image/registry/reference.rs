@@ -41,7 +41,10 @@ impl Reference {
             _ => (rest, None),
         };
         let is_tag_char = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
-        if tag.as_deref().is_some_and(|tag| tag.is_empty() || tag.len() > 128 || !tag.chars().all(is_tag_char)) {
+        if tag
+            .as_deref()
+            .is_some_and(|tag| tag.is_empty() || tag.len() > 128 || !tag.chars().all(is_tag_char))
+        {
             return Err(bad("its tag has other characters than letters, digits, `_`, `.` and `-`"));
         }
         let (host, repository) = match name.split_once('/') {

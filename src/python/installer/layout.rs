@@ -58,7 +58,8 @@ impl Layout {
             if rest.is_empty() {
                 return Err(Error::new(Code::BadWheel, format!("`{}` has no place", member.name)));
             }
-            let launcher = if scheme == "scripts" { launcher::of_script(&member.data, self.head()) } else { None };
+            let launcher =
+                if scheme == "scripts" { launcher::of_script(&member.data, self.head()) } else { None };
             files.push(File {
                 path: join(&folder, rest),
                 executable: member.executable || scheme == "scripts",
