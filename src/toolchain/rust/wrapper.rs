@@ -66,10 +66,11 @@ fn rustc_script(toolchain: &RustToolchain, paths: &WrapperPaths) -> String {
         ),
         None => String::new(),
     };
+    // CARGO_CRATE_NAME is there when cargo compiles a crate, not when a build script asks rustc something.
     format!(
         "#!/bin/sh\n\
          for word do\n\
-         case $word in --target | --target=*)\n\
+         case $CARGO_CRATE_NAME$word in ?*--target | ?*--target=*)\n\
          printf '%s\\t%s\\t%s\\n' \"$CARGO_PKG_NAME\" \"$CARGO_PKG_VERSION\" \"$CARGO_PKG_LICENSE\" >>{log}; break;;\n\
          esac\n\
          done\n\
@@ -180,6 +181,7 @@ mod tests {
             let output = std::process::Command::new(folder.path().join("rustc"))
                 .args(words)
                 .env("CARGO_PKG_NAME", name)
+                .env("CARGO_CRATE_NAME", if licence == "asks" { "" } else { name })
                 .env("CARGO_PKG_VERSION", "1.2.3")
                 .env("CARGO_PKG_LICENSE", licence)
                 .output()
@@ -190,6 +192,7 @@ mod tests {
         assert!(said.starts_with("a b\n--target\nx\n--remap-path-prefix=/build/src=.\n"), "{said}");
         run("a-macro", "MIT", &["--crate-type", "proc-macro"]);
         run("pyo3", "MIT OR Apache-2.0", &["--target=x"]);
+        run("probes", "asks", &["--target", "x", "-"]);
         let compiled: Vec<_> = compiled_crates(folder.path()).into_iter().collect();
         let only = CompiledCrate {
             name: "pyo3".into(),
