@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use wheelbuild::wheel::{
-    Artefact, BuildRecord, Crate, Library, Member, Provenance, PythonRecord, RawWheel, Tool, WheelBuilder,
+    Artefact, BuildRecord, Crate, Library, Member, Provenance, PythonRecord, RawWheel, SourceFile, Tool,
+    WheelBuilder,
 };
 
 const FILE: &str = "demo-1.0+local.1-cp311-cp311-manylinux_2_28_aarch64.whl";
@@ -36,6 +37,12 @@ fn record() -> BuildRecord {
             artefact("setuptools", "82.0.1", "setuptools-82.0.1-py3-none-any.whl", "3"),
             artefact("cython", "3.2.1", "cython-3.2.1-cp311-cp311-manylinux_2_17_x86_64.whl", "4"),
         ],
+        sources: vec![SourceFile {
+            name: "qhull".into(),
+            url: "https://example.org/qhull-2020.tgz".into(),
+            file: "qhull-2020.tgz".into(),
+            sha256: "8".repeat(64),
+        }],
         tools: vec![tool("zig", "0.17.1", "5"), tool("wheelbuild", "0.1.0", "6")],
         libraries: vec![
             library("compiler-rt", "Apache-2.0 WITH LLVM-exception", "7"),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 
-use super::{Paths, Subject, cmake, rust};
+use super::{Paths, Subject, cmake, rust, wanted};
 
 /// What every hook sees, complete: nothing is inherited from the user's environment.
 ///
@@ -56,7 +56,8 @@ pub fn hook_environment(paths: &Paths, subject: &Subject<'_>) -> BTreeMap<OsStri
     set("MAKEFLAGS", &format!("-j{jobs} -- TESTS="));
     set("CMAKE_BUILD_PARALLEL_LEVEL", &jobs);
     set("MAX_JOBS", &jobs);
-    for (name, value) in cmake::variables(paths).into_iter().chain(rust::variables(paths, subject)) {
+    let tools = [cmake::variables(paths), rust::variables(paths, subject), wanted::variables(paths)];
+    for (name, value) in tools.into_iter().flatten() {
         set(&name, &value);
     }
     all

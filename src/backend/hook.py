@@ -1,9 +1,10 @@
 """Runs the PEP 517 hooks of one source tree in one interpreter.
 
 Called as `python hook.py SPEC`, in the source folder, with the target's view active. SPEC is a JSON
-file: backend, backend_path, config_settings, requires (what get_requires_for_build_wheel answered
-when the environment was made, or null), complete (the environment holds it, whatever it is), jobs
-(most compilers at once), out (folder for the wheel), result (file to write).
+file: backend, backend_path, config_settings, setup_args (of ours, for meson), requires (what
+get_requires_for_build_wheel answered when the environment was made, or null), complete (the
+environment holds it, whatever it is), programs (folders of the build's own programs), jobs (most
+compilers at once), out (folder for the wheel), result (file to write).
 
 The answer says one of three things: which requirements are still missing, which wheel was built,
 or which exception ended the hook. Besides, it lists the extension modules whose compilation raised
@@ -23,6 +24,7 @@ import sys
 from _wheelbuild_view import when_imported
 
 EXTENSIONS = "_wheelbuild_extensions"
+BUILD_FOLDER = ".wheelbuild-build"
 
 
 def build_extensions(jobs):
@@ -71,6 +73,34 @@ def load(spec):
     return backend
 
 
+def settings_of(spec):
+    """The config settings. Whatever leads to meson-python gets ours first, so that the user's win."""
+    settings = dict(spec["config_settings"])
+    if "mesonpy" in sys.modules:
+        given = settings.get("setup-args", [])
+        settings["setup-args"] = spec["setup_args"] + ([given] if isinstance(given, str) else list(given))
+        # Both backends invent a name otherwise, which compilers may write into their output.
+        settings.setdefault("builddir", BUILD_FOLDER)
+    if "scikit_build_core" in sys.modules and "skbuild.build-dir" not in settings:
+        settings.setdefault("build-dir", BUILD_FOLDER)
+    return settings
+
+
+def ask_requirements(backend, settings, spec):
+    """What the backend asks for besides. Those that ask for a tool unless the machine has one must
+    not see the machine: two machines would build with two tools."""
+    ask = getattr(backend, "get_requires_for_build_wheel", None)
+    if ask is None:
+        return []
+    path = os.environ["PATH"]
+    if "mesonpy" in sys.modules or "scikit_build_core" in sys.modules:
+        os.environ["PATH"] = os.pathsep.join(spec["programs"])
+    try:
+        return sorted(ask(settings) or [])
+    finally:
+        os.environ["PATH"] = path
+
+
 def run(spec):
     build_extensions(spec["jobs"])
     backend = load(spec)
@@ -79,9 +109,8 @@ def run(spec):
     gc.freeze()
     gc.set_threshold(50000, 10, 10)
     gc.enable()
-    settings = spec["config_settings"]
-    ask = getattr(backend, "get_requires_for_build_wheel", None)
-    requires = sorted(ask(settings) or []) if ask else []
+    settings = settings_of(spec)
+    requires = ask_requirements(backend, settings, spec)
     known = sorted(spec["requires"] or [])
     if requires and requires != known and not spec["complete"]:
         return {"status": "requires", "requires": requires}

@@ -3,16 +3,13 @@
 use super::{Paths, Subject};
 use crate::target::{Endian, Target};
 
-/// True for meson-python, under any backend name that leads to it.
-pub(super) fn serves(backend: &str) -> bool {
-    backend.split(['.', ':']).next() == Some("mesonpy")
-}
-
 /// The setup arguments that make meson read our machine files.
 pub(super) fn setup_arguments(paths: &Paths) -> Vec<String> {
     vec![
         format!("--cross-file={}", paths.support.join("cross.ini").display()),
         format!("--native-file={}", paths.support.join("native.ini").display()),
+        // What meson would download it asks us for; see `wanted`.
+        "--wrap-mode=nodownload".to_owned(),
     ]
 }
 
@@ -28,6 +25,11 @@ pub(super) fn cross_file(paths: &Paths, subject: &Subject<'_>) -> String {
     for program in subject.programs.iter().filter(|name| name.ends_with("-config")) {
         text.push_str(&format!("{program} = '{}'\n", paths.env.join("bin").join(program).display()));
     }
+    // Without one among the requirements there is none: the machine's own would find its libraries.
+    let cmake = paths.env.join("bin/cmake");
+    let has_cmake = subject.programs.iter().any(|name| name == "cmake");
+    let cmake = if has_cmake { cmake } else { "/nonexistent/cmake".into() };
+    text.push_str(&format!("cmake = '{}'\n", cmake.display()));
     text.push_str(&format!(
         "\n[properties]\nneeds_exe_wrapper = true\nlongdouble_format = '{}'\n\n{}",
         long_double(subject.target),
@@ -36,15 +38,11 @@ pub(super) fn cross_file(paths: &Paths, subject: &Subject<'_>) -> String {
     text
 }
 
-/// The machine file of the build machine: its compilers, and its true name, which the target's view
-/// hides from meson.
+/// The machine file of the build machine: its compilers. Its name no machine file can tell meson; the
+/// target's view shows it the true one.
 pub(super) fn native_file(paths: &Paths) -> String {
     let bin = paths.bin.display();
-    let endian = if cfg!(target_endian = "big") { Endian::Big } else { Endian::Little };
-    format!(
-        "[binaries]\nc = '{bin}/build-cc'\ncpp = '{bin}/build-c++'\n\n{}",
-        machine("build_machine", std::env::consts::ARCH, endian),
-    )
+    format!("[binaries]\nc = '{bin}/build-cc'\ncpp = '{bin}/build-c++'\nar = '{bin}/build-ar'\n")
 }
 
 fn machine(section: &str, cpu: &str, endian: Endian) -> String {

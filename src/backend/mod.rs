@@ -11,6 +11,7 @@ mod configure;
 mod environment;
 mod meson;
 mod rust;
+mod wanted;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,8 +24,10 @@ use crate::report::{Error, Result};
 use crate::target::{PythonVersion, Target};
 
 pub use answer::{Answer, Outcome, read_answer};
+pub use cmake::refused_programs;
 pub use environment::hook_environment;
 pub use rust::RustView;
+pub use wanted::{Supplied, Wanted, is_used, read_wanted};
 
 /// The program that runs the hooks, and what it imports when setuptools builds extensions.
 const HOOK: [(&str, &str); 2] =
@@ -63,6 +66,10 @@ pub struct Subject<'a> {
     pub programs: &'a [String],
     /// Rust, where the source needs it.
     pub rust: Option<&'a RustView>,
+    /// Sources that the build would download.
+    pub sources: &'a [Supplied<'a>],
+    /// The unpacked sdist on the build machine.
+    pub tree: &'a Path,
     /// Most compilers at once.
     pub jobs: usize,
     pub source_date_epoch: u64,
@@ -77,6 +84,8 @@ struct Spec<'a> {
     backend: &'a str,
     backend_path: &'a [String],
     config_settings: BTreeMap<String, Value>,
+    setup_args: Vec<String>,
+    programs: [PathBuf; 2],
     requires: Option<&'a [String]>,
     complete: bool,
     jobs: usize,
@@ -87,7 +96,7 @@ struct Spec<'a> {
 /// Writes the support files into `folder` (the build machine's path of `paths.support`).
 ///
 /// `requires` is what the backend asked for when the environment was made, None when it was never
-/// asked; `complete` says that the environment holds it in any case. The user's `settings` come after ours, so that they win.
+/// asked; `complete` says that the environment holds it in any case.
 #[allow(clippy::too_many_arguments, reason = "each is a fact of its own, told once")]
 pub fn write_support(
     folder: &Path,
@@ -101,21 +110,18 @@ pub fn write_support(
     HOOK.iter().try_for_each(|(name, text)| write(folder, name, text))?;
     write(folder, "config.site", &configure::config_site(subject.target))?;
     write(folder, "toolchain.cmake", &cmake::toolchain_file(paths, subject.target))?;
+    write(folder, "provider.cmake", cmake::PROVIDER)?;
+    wanted::place(folder, paths, subject.tree, subject.sources)?;
     write(folder, "emulator", &cmake::emulator(paths))?;
     write(folder, "cross.ini", &meson::cross_file(paths, subject))?;
     write(folder, "native.ini", &meson::native_file(paths))?;
     make_executable(&folder.join("emulator"))?;
-    let mut all = ConfigSettings::new();
-    if meson::serves(subject.backend) {
-        all.insert("setup-args".to_owned(), meson::setup_arguments(paths));
-    }
-    for (key, values) in settings {
-        all.entry(key.clone()).or_default().extend(values.iter().cloned());
-    }
     let spec = Spec {
         backend: subject.backend,
         backend_path,
-        config_settings: all.into_iter().map(|(key, values)| (key, as_json(values))).collect(),
+        config_settings: settings.iter().map(|(key, values)| (key.clone(), as_json(values))).collect(),
+        setup_args: meson::setup_arguments(paths),
+        programs: [paths.bin.clone(), paths.env.join("bin")],
         requires,
         complete,
         jobs: subject.jobs,
@@ -127,10 +133,10 @@ pub fn write_support(
 }
 
 /// A single value is a string and several are a list, as frontends pass `-C` (pypa/build does so).
-fn as_json(mut values: Vec<String>) -> Value {
-    match values.len() {
-        1 => Value::String(values.remove(0)),
-        _ => Value::from(values),
+fn as_json(values: &[String]) -> Value {
+    match values {
+        [one] => Value::from(one.as_str()),
+        _ => Value::from(values.to_vec()),
     }
 }
 

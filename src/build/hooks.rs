@@ -9,7 +9,8 @@ use super::layout::{Layout, Place};
 use super::native::{Looked, Native};
 use super::requirements::Requirements;
 use super::rust::Rust;
-use super::{Builder, Job, failure};
+use super::sources::Source;
+use super::{Builder, Job, failure, overlay};
 use crate::backend::{self, Answer, Outcome, Paths, Subject};
 use crate::process::{self, Command, Mount, Sandbox};
 use crate::python::view::{self, ViewPaths};
@@ -34,9 +35,13 @@ pub(super) struct HookOutcome {
     pub places: Vec<Place>,
 }
 
+/// No package downloads more files than this.
+const MOST_SOURCES: usize = 64;
+
 impl Builder<'_> {
     /// Runs the hooks; again with more requirements when the backend asks for them, with the C++ runtime
-    /// when a link was missing it, and with native libraries that were looked for and not found. Each run starts from a fresh source tree, so that
+    /// when a link was missing it, with sources that the build would download, and with native libraries
+    /// that were looked for and not found. Each run starts from a fresh source tree, so that
     /// a first build and a repeated one do the same.
     pub(super) fn run_hooks(
         &self,
@@ -49,11 +54,13 @@ impl Builder<'_> {
         rust: &Rust,
     ) -> Result<HookOutcome> {
         let mut fresh = true;
-        for _ in 0..MOST_RUNS {
+        let mut left = MOST_RUNS;
+        while left > 0 {
             if !fresh {
-                renew(job, layout)?;
+                self.renew(job, layout)?;
             }
             fresh = false;
+            left -= 1;
             let env = layout.existing(&self.environment(job, requirements)?, "env");
             let answer = self.report.phase(&job.subject, "hooks", || {
                 self.run_once(job, layout, tree, compilers, requirements, rust, &env)
@@ -63,8 +70,32 @@ impl Builder<'_> {
                 compilers.add_cxx(self, job)?;
                 continue;
             }
+            let wanted = overlay::wanted(&calls, job.target);
+            if self.add_overlays(job, requirements, &env.host, &wanted)? {
+                continue;
+            }
             let failed_extensions: Vec<String> = answer.failed_extensions.keys().cloned().collect();
             let looked = Looked { calls: &calls, log: layout.hook_log() };
+            if requirements.sources.len() < MOST_SOURCES {
+                let wanted = backend::read_wanted(&layout.support.host)?;
+                match self.add_sources(job, requirements, &wanted) {
+                    Ok(false) => {}
+                    Ok(true) => {
+                        // Every such round brings a source, so that they come to an end by themselves.
+                        left = MOST_RUNS;
+                        continue;
+                    }
+                    // A package may bring its own copy of a library only where it finds none.
+                    Err(error)
+                        if matches!(error.code(), Code::SourceUnavailable | Code::Offline)
+                            && native.add_missed(self, job, &looked, false)? =>
+                    {
+                        native.provide(self, job, layout, compilers)?;
+                        continue;
+                    }
+                    Err(error) => return Err(error.log(layout.hook_log())),
+                }
+            }
             match answer.outcome {
                 Outcome::Requires { requires } => self.add_requirements(job, requirements, requires)?,
                 Outcome::Built { requires, wheel } => {
@@ -76,6 +107,14 @@ impl Builder<'_> {
                     if native.add_missed(self, job, &looked, !lost)? {
                         native.provide(self, job, layout, compilers)?;
                         continue;
+                    }
+                    self.drop_unused_sources(requirements, &layout.support.host);
+                    for program in backend::refused_programs(&layout.support.host) {
+                        self.report.warn(format!(
+                            "{}: a check of CMake wanted to run `{program}`, which is for the target, and took \
+                             no for its answer; `-C cmake.define.NAME=VALUE` answers it beforehand",
+                            job.subject
+                        ));
                     }
                     let mut places = vec![
                         layout.source.clone(),
@@ -108,6 +147,27 @@ impl Builder<'_> {
         .log(layout.hook_log()))
     }
 
+    /// Empties what a run of the hooks wrote and unpacks the sources again.
+    fn renew(&self, job: &Job<'_>, layout: &Layout) -> Result<()> {
+        for folder in [
+            &layout.source,
+            &layout.out,
+            &layout.log,
+            &layout.support,
+            &layout.view,
+            &layout.home,
+            &layout.tmp,
+        ] {
+            if !folder.host.exists() {
+                continue;
+            }
+            let fail = |e: std::io::Error| Error::io("empty", &folder.host, &e);
+            fs::remove_dir_all(&folder.host).map_err(fail)?;
+            fs::create_dir(&folder.host).map_err(fail)?;
+        }
+        self.unpack(job, layout).map(drop)
+    }
+
     #[allow(clippy::too_many_arguments, reason = "one value of every stage before it")]
     fn run_once(
         &self,
@@ -133,12 +193,15 @@ impl Builder<'_> {
         };
         let programs = names_in(&env.host.join("bin"));
         let rust_view = rust.prepare_run(layout, tree)?;
+        let sources: Vec<_> = requirements.sources.iter().map(Source::supplied).collect();
         let subject = Subject {
             target: job.target,
             python: job.python.version,
             backend: &tree.build_system.backend,
             programs: &programs,
             rust: rust_view.as_ref(),
+            sources: &sources,
+            tree: &tree.root,
             jobs: self.options.jobs,
             source_date_epoch: self.options.source_date_epoch,
         };
@@ -196,22 +259,6 @@ impl Builder<'_> {
             }
         }
     }
-}
-
-/// Empties what a run of the hooks wrote and unpacks the sources again.
-fn renew(job: &Job<'_>, layout: &Layout) -> Result<()> {
-    for folder in
-        [&layout.source, &layout.out, &layout.log, &layout.support, &layout.view, &layout.home, &layout.tmp]
-    {
-        if !folder.host.exists() {
-            continue;
-        }
-        let fail = |e: std::io::Error| Error::io("empty", &folder.host, &e);
-        fs::remove_dir_all(&folder.host).map_err(fail)?;
-        fs::create_dir(&folder.host).map_err(fail)?;
-    }
-    job.sdist.unpack(&layout.source.host)?;
-    Ok(())
 }
 
 /// Whether a wheel holds anything that was linked, by its names.

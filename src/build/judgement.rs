@@ -15,7 +15,7 @@ use crate::sdist::SourceTree;
 use crate::toolchain::diagnosis;
 use crate::wheel::judge::{Contents, Expectation, Verdict, judge};
 use crate::wheel::{
-    Artefact, BuildPath, BuildRecord, Crate, Library, Provenance, PythonRecord, RawWheel, TagSet, Tool,
+    Artefact, BuildPath, BuildRecord, Crate, Library, Provenance, PythonRecord, RawWheel, SourceFile, TagSet, Tool,
     WheelBuilder, check_complete,
 };
 
@@ -180,6 +180,15 @@ impl Builder<'_> {
                     version: pinned.version.clone(),
                     file: pinned.file.clone(),
                     sha256: pinned.sha256.clone(),
+                })
+                .collect(),
+            sources: requirements
+                .fetched()
+                .map(|source| SourceFile {
+                    name: source.name.clone(),
+                    url: source.url.clone(),
+                    file: source.file.clone(),
+                    sha256: source.sha256.clone(),
                 })
                 .collect(),
             tools,

@@ -37,7 +37,10 @@ pub(super) fn result(request: &KeyParts, requirements: &Requirements, libraries:
     let request = libraries.iter().fold(request.clone(), |parts, library| {
         parts.with(&format!("native.{}", library.name), format!("{} {}", library.version, library.sha256))
     });
-    requirements.installed().fold(request, |parts, pinned| {
+    let parts = requirements.installed().fold(request, |parts, pinned| {
         parts.with(&format!("requirement.{}", pinned.name), format!("{} {}", pinned.version, pinned.sha256))
-    })
+    });
+    requirements
+        .fetched()
+        .fold(parts, |parts, source| parts.with(&format!("source.{}", source.file), &source.sha256))
 }

@@ -115,6 +115,8 @@ impl Builder<'_> {
             backend: "",
             programs: &[],
             rust: None,
+            sources: &[],
+            tree: &root,
             jobs: self.options.jobs,
             source_date_epoch: self.options.source_date_epoch,
         };
@@ -183,7 +185,7 @@ impl Builder<'_> {
     fn library_tools(&self, job: &Job<'_>, source: &Source) -> Result<PathBuf> {
         let program = self.uv()?;
         let uv = Uv { program: &program, index: self.index, cache: self.cache, report: self.report };
-        let recipe = Recipe { python: job.python, site_files: &[] };
+        let recipe = Recipe { python: job.python, site_files: &[], overlay: &[] };
         let pinned = match source.requires.is_empty() {
             true => Vec::new(),
             false => {

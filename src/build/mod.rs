@@ -13,8 +13,10 @@ mod library;
 mod native;
 mod options;
 mod output;
+mod overlay;
 mod requirements;
 mod rust;
+mod sources;
 
 use std::path::PathBuf;
 
@@ -22,13 +24,14 @@ use crate::apt::Packages;
 use crate::cache::{Cache, Digest, KeyParts, Requirement, ResultEntry};
 use crate::index::Index;
 use crate::process::{self, Interrupt, Isolation};
+use crate::python::environment::LockedSource;
 use crate::python::interpreter::{self, BuildPython, Search};
 use crate::report::{Code, Error, Report, Result};
-use crate::sdist::Sdist;
+use crate::sdist::{self, Sdist, SourceTree};
 use crate::target::Target;
 use crate::toolchain::Zig;
 use crate::toolchain::tools::Tools;
-use crate::wheel::{Artefact, BuildRecord};
+use crate::wheel::{Artefact, BuildRecord, SourceFile};
 
 pub use options::{CompilerChoice, EPOCH, Options, Source};
 pub use output::Built;
@@ -43,7 +46,14 @@ pub struct Builder<'a> {
     /// Requirements that are being built for their dependents, outermost first; guards against circles.
     ancestors: Vec<String>,
     /// The requirements to build with, whatever any lock says: those of a build that is repeated.
-    enforced: Option<Vec<Requirement>>,
+    enforced: Option<Enforced>,
+}
+
+/// What a repeated build runs with.
+#[derive(Clone)]
+struct Enforced {
+    requirements: Vec<Requirement>,
+    sources: Vec<LockedSource>,
 }
 
 /// What is known before anything is unpacked.
@@ -78,7 +88,16 @@ impl<'a> Builder<'a> {
             file: artefact.file.clone(),
             sha256: artefact.sha256.clone(),
         };
-        self.enforced = Some(record.requirements.iter().map(requirement).collect());
+        let source = |source: &SourceFile| LockedSource {
+            name: source.name.clone(),
+            url: source.url.clone(),
+            file: source.file.clone(),
+            sha256: source.sha256.clone(),
+        };
+        self.enforced = Some(Enforced {
+            requirements: record.requirements.iter().map(requirement).collect(),
+            sources: record.sources.iter().map(source).collect(),
+        });
         self
     }
 
@@ -102,12 +121,33 @@ impl<'a> Builder<'a> {
             _ => source.describe(),
         };
         check_python(&sdist, &python, &subject)?;
-        let request = key::request(self.options, sdist.sha256(), &python, target)?;
+        if let (Some(name), Some(version)) = (sdist.name(), sdist.version()) {
+            let options = self.options.with_overrides(name, version, self.report)?;
+            return self.with_options(&options).finish(&sdist, &python, target, subject);
+        }
+        self.finish(&sdist, &python, target, subject)
+    }
+
+    /// The same builder with other options.
+    fn with_options<'b>(&'b self, options: &'b Options) -> Builder<'b> {
+        Builder {
+            cache: self.cache,
+            options,
+            report: self.report,
+            interrupt: self.interrupt,
+            index: self.index,
+            ancestors: self.ancestors.clone(),
+            enforced: self.enforced.clone(),
+        }
+    }
+
+    fn finish(&self, sdist: &Sdist, python: &BuildPython, target: &Target, subject: String) -> Result<Built> {
+        let request = key::request(self.options, sdist.sha256(), python, target)?;
         if let Some(built) = self.cached(&request, target)? {
             return Ok(built);
         }
         let isolation = process::expect(self.options.isolation)?;
-        let mut job = Job { sdist: &sdist, python: &python, target, request, isolation, subject };
+        let mut job = Job { sdist, python, target, request, isolation, subject };
         match self.run(&job) {
             Err(error) if error.code() == Code::Isolation => {
                 job.isolation = process::choose(self.options.isolation)?;
@@ -171,7 +211,7 @@ impl<'a> Builder<'a> {
     }
 
     fn run_in(&self, job: &Job<'_>, layout: &layout::Layout) -> Result<Built> {
-        let tree = self.report.phase(&job.subject, "unpack", || job.sdist.unpack(&layout.source.host))?;
+        let tree = self.report.phase(&job.subject, "unpack", || self.unpack(job, layout))?;
         let rust = self.rust(job, layout, &tree)?;
         self.interrupt.check()?;
         let mut compilers = compilers::Compilers::prepare(self, job, layout, &tree.root, &rust)?;
@@ -202,6 +242,15 @@ impl<'a> Builder<'a> {
         native.remember(self, job)?;
         self.remember(job, &requirements, &built)?;
         Ok(built)
+    }
+
+    /// The source tree, with the user's patches.
+    fn unpack(&self, job: &Job<'_>, layout: &layout::Layout) -> Result<SourceTree> {
+        let tree = job.sdist.unpack(&layout.source.host)?;
+        for patch in &self.options.patches {
+            sdist::patch::apply(patch, &tree.root)?;
+        }
+        Ok(tree)
     }
 
     /// The finished wheel of an earlier build of the same request, verified.

@@ -7,10 +7,11 @@ use std::str::FromStr;
 use crate::apt::Archives;
 use crate::backend::ConfigSettings;
 use crate::cache::{Digest, KeyParts};
+use crate::config::{self, Package};
 use crate::metadata::normalize;
 use crate::native::Asked;
 use crate::process::{IsolationChoice, Limits};
-use crate::report::{Code, Error, Result};
+use crate::report::{Code, Error, Report, Result};
 use crate::target::{Interpreter, Target};
 
 /// 1980-01-01 00:00 UTC, the first time a zip archive can hold.
@@ -124,6 +125,8 @@ pub struct Options {
     pub native_only: bool,
     /// With [`CompilerChoice::System`]: the C and the C++ compiler, instead of what CC and CXX say.
     pub compilers: Option<(PathBuf, PathBuf)>,
+    /// Files, and folders of files, that builds would download.
+    pub sources: Vec<PathBuf>,
     pub no_cache: bool,
     pub keep: bool,
     pub zig: Option<PathBuf>,
@@ -133,12 +136,67 @@ pub struct Options {
     /// The folder of a Rust toolchain; None takes one of this machine's.
     pub rust: Option<PathBuf>,
     pub offline: bool,
+    /// Leave out what is known of single packages.
+    pub no_overrides: bool,
+    /// Unified diffs to apply to the unpacked sdist, in order.
+    pub patches: Vec<PathBuf>,
     pub allow_python_download: bool,
     /// The time of everything in the wheel, seconds; part of the key.
     pub source_date_epoch: u64,
 }
 
 impl Options {
+    /// These options with what is known of `version` of the package `name`; what the user says wins.
+    pub(super) fn with_overrides(&self, name: &str, version: &str, report: &Report) -> Result<Self> {
+        let mut options = self.clone();
+        let Ok(version) = version.parse() else { return Ok(options) };
+        if self.no_overrides {
+            return Ok(options);
+        }
+        for known in config::overrides(&normalize(name), &version)? {
+            report.detail(format!("{name} {version}: {}", known.why));
+            options.add(known.set)?;
+        }
+        Ok(options)
+    }
+
+    /// These options for building a requirement of the build: without what is the dependent's own.
+    pub(super) fn for_requirement(&self) -> Self {
+        let mut options = self.clone();
+        options.config_settings.clear();
+        options.env.clear();
+        options.build_requires.clear();
+        options.build_lock = None;
+        options.target_python = None;
+        options.sysroots.clear();
+        options.native.clear();
+        options.patches.clear();
+        options
+    }
+
+    /// Adds what a package's table says and the user does not.
+    fn add(&mut self, package: Package) -> Result<()> {
+        for (key, values) in package.config_settings {
+            self.config_settings.entry(key).or_insert_with(|| values.values());
+        }
+        for (key, value) in package.env {
+            self.env.entry(key).or_insert(value);
+        }
+        self.build_requires.extend(package.build_requires);
+        self.native_only |= package.native.iter().any(|text| text == "none");
+        for text in package.native.iter().filter(|text| *text != "none") {
+            self.native.push(text.parse()?);
+        }
+        self.patches.extend(package.patches);
+        self.allow_pure |= package.allow_pure.unwrap_or(false);
+        Ok(())
+    }
+
+    /// The files of `--sources`, each with its sha256.
+    pub(super) fn source_files(&self) -> Result<Vec<(PathBuf, String)>> {
+        super::sources::files_of(&self.sources)
+    }
+
     /// The parts of the request key that these options decide.
     ///
     /// Jobs, limits, isolation and output folder are left out: they do not change the bytes.
@@ -178,6 +236,26 @@ impl Options {
             let asked = self.native.iter().map(Asked::to_string);
             let asked: Vec<String> = asked.chain(self.native_only.then(|| "none".to_owned())).collect();
             parts = parts.with("native", asked.join(" "));
+        }
+        if self.no_overrides {
+            parts = parts.with("no-overrides", true);
+        }
+        for (position, patch) in self.patches.iter().enumerate() {
+            let digest = Digest::of_file(patch).map_err(|error| {
+                Error::new(Code::InputNotFound, format!("there is no patch at `{}`", patch.display()))
+                    .cause(error.headline())
+            })?;
+            parts = parts.with(&format!("patch.{position}"), digest);
+        }
+        if !self.sources.is_empty() {
+            let files = self.source_files()?;
+            let lines: Vec<String> = files
+                .iter()
+                .map(|(path, sha256)| {
+                    format!("{sha256} {}", path.file_name().unwrap_or_default().to_string_lossy())
+                })
+                .collect();
+            parts = parts.with("sources", Digest::of(lines.join("\n")));
         }
         for (position, folder) in self.sysroots.iter().enumerate() {
             parts = parts.with(&format!("sysroot.{position}"), tree_digest(folder)?);

@@ -1,11 +1,14 @@
 //! The build requirements of one sdist: locked, resolved, installed.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{Builder, Job, Source};
+use super::overlay::Overlay;
+use super::sources::Source;
+use super::{Builder, Job};
 use crate::cache::{Digest, Requirement};
 use crate::python::environment::{
-    self, BuildLock, Locked, LockedBuild, Query, Recipe, Resolved, Uv, unsatisfied,
+    self, BuildLock, Locked, LockedBuild, LockedSource, Query, Recipe, Resolved, Uv, unsatisfied,
 };
 use crate::python::installer::GivenWheel;
 use crate::python::view;
@@ -27,10 +30,28 @@ pub(super) struct Requirements {
     wheels: Vec<PathBuf>,
     /// True when `pinned` comes from a finished build, so that it holds what the backend asks for.
     pub complete: bool,
+    /// Files that the build would download.
+    pub sources: Vec<Source>,
+    /// Files of requirements as the target has them.
+    pub overlays: Vec<Overlay>,
+    pub overlays_looked_for: BTreeSet<String>,
+    /// What the lock names besides; another target may need it.
+    locked: Vec<LockedSource>,
     given: bool,
 }
 
 impl Requirements {
+    /// What a lock gave is not looked for again.
+    fn note_overlays(&mut self) {
+        self.overlays_looked_for = self.overlays.iter().map(|overlay| overlay.locked.name.clone()).collect();
+    }
+
+    /// Everything fetched besides the requirements themselves.
+    pub fn fetched(&self) -> impl Iterator<Item = &LockedSource> {
+        let sources = self.sources.iter().map(|source| &source.locked);
+        sources.chain(self.overlays.iter().map(|overlay| &overlay.locked))
+    }
+
     /// What is installed, by name.
     pub fn installed(&self) -> impl Iterator<Item = &Requirement> {
         self.pinned.iter()
@@ -48,6 +69,10 @@ impl Builder<'_> {
             pinned: Vec::new(),
             wheels: Vec::new(),
             complete: false,
+            sources: Vec::new(),
+            overlays: Vec::new(),
+            overlays_looked_for: BTreeSet::new(),
+            locked: Vec::new(),
             given: self.options.given_only || !self.options.build_deps.is_empty(),
         };
         if requirements.given {
@@ -58,11 +83,18 @@ impl Builder<'_> {
             return Ok(requirements);
         }
         if let Some(known) = &self.enforced {
-            requirements.pinned = known.clone();
+            requirements.pinned = known.requirements.clone();
+            requirements.sources = self.locked_sources(job, &known.sources)?;
+            requirements.overlays = self.locked_overlays(job, &known.sources)?;
+            requirements.note_overlays();
             requirements.complete = true;
             return self.with_built_wheels(requirements);
         }
         if let Some(locked) = self.locked(job)? {
+            requirements.sources = self.locked_sources(job, &locked.sources)?;
+            requirements.overlays = self.locked_overlays(job, &locked.sources)?;
+            requirements.note_overlays();
+            requirements.locked.clone_from(&locked.sources);
             if locked.same_host {
                 requirements.pinned = locked.requirements;
                 requirements.complete = true;
@@ -111,7 +143,13 @@ impl Builder<'_> {
 
     /// The environment of the requirements, made if it is not there.
     pub(super) fn environment(&self, job: &Job<'_>, requirements: &Requirements) -> Result<PathBuf> {
-        let recipe = Recipe { python: job.python, site_files: &view::SITE_FILES };
+        let overlay: Vec<(&str, &[u8])> = requirements
+            .overlays
+            .iter()
+            .flat_map(|overlay| &overlay.files)
+            .map(|(name, bytes)| (name.as_str(), bytes.as_slice()))
+            .collect();
+        let recipe = Recipe { python: job.python, site_files: &view::SITE_FILES, overlay: &overlay };
         let environment = if requirements.given {
             let wheels: Vec<GivenWheel> =
                 requirements.wheels.iter().map(|path| GivenWheel::open(path)).collect::<Result<_>>()?;
@@ -145,7 +183,13 @@ impl Builder<'_> {
             return Ok(());
         }
         let sdist: Digest = job.sdist.sha256().parse()?;
-        let entry = LockedBuild::new(&job.subject, sdist, job.python, requirements.pinned.clone());
+        let mut sources: Vec<LockedSource> = requirements.fetched().cloned().collect();
+        for other in &requirements.locked {
+            if !sources.iter().any(|source| source.file == other.file) {
+                sources.push(other.clone());
+            }
+        }
+        let entry = LockedBuild::new(&job.subject, sdist, job.python, requirements.pinned.clone(), sources);
         BuildLock::update(&self.lock_path(job)?, |lock| lock.set(entry.clone()))?;
         match &self.options.build_lock {
             Some(path) => BuildLock::update(path, |lock| lock.set(entry)),
@@ -240,19 +284,12 @@ impl Builder<'_> {
             )
         })?;
         self.report.info(format!("{}: building the requirement {this}, which has no wheel", job.subject));
-        let mut options = self.options.clone();
-        options.config_settings.clear();
-        options.env.clear();
-        options.build_requires.clear();
-        options.build_lock = None;
-        options.target_python = None;
-        options.sysroots.clear();
-        options.native.clear();
+        let mut options = self.options.for_requirement();
         options.allow_pure = true;
         options.python = Some(crate::target::Interpreter::Path(job.python.executable.clone()));
         let mut inner = Builder::new(self.cache, self.index, &options, self.report, self.interrupt);
         inner.ancestors = self.ancestors.iter().cloned().chain([this.clone()]).collect();
-        let source = Source::Index { name: name.to_owned(), version: version.to_owned() };
+        let source = super::Source::Index { name: name.to_owned(), version: version.to_owned() };
         let built = inner.build(&source, &target).map_err(|error| {
             error.wrap(format!("the build requirement {this} of {} cannot be built", job.subject))
         })?;

@@ -72,6 +72,7 @@ impl Cache {
             ("kits", age),
             ("views", age),
             ("downloads", age),
+            ("sources", age),
             ("uv", age),
             ("requirements", age),
             ("locks", age),

@@ -188,12 +188,18 @@ pub struct Build {
     /// source; `none`: provide nothing that is not named (repeatable)
     #[arg(long, value_name = "LIB[=static|source]")]
     pub native: Vec<String>,
+    /// A file, or a folder of files, that builds would download; matched by sha256 (repeatable)
+    #[arg(long = "sources", value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
+    pub source_files: Vec<PathBuf>,
     /// Accept a wheel whose compiled extensions were lost
     #[arg(long)]
     pub allow_pure: bool,
     /// Fetch the build interpreter when it is missing
     #[arg(long)]
     pub allow_python_download: bool,
+    /// Leave out what wheelbuild itself knows of single packages
+    #[arg(long, env = "WHEELBUILD_NO_OVERRIDES")]
+    pub no_overrides: bool,
     /// Neither read nor write cached wheels
     #[arg(long, env = "WHEELBUILD_NO_CACHE")]
     pub no_cache: bool,

@@ -1,7 +1,7 @@
 //! What a configuration file may say.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -48,7 +48,12 @@ pub struct Config {
     /// The folder of a Rust toolchain.
     pub rust: Option<PathBuf>,
     pub offline: Option<bool>,
+    /// Leave out what wheelbuild itself knows of single packages.
+    pub no_overrides: Option<bool>,
     pub no_cache: Option<bool>,
+    /// Files, and folders of files, that builds would download.
+    #[serde(default)]
+    pub sources: Vec<PathBuf>,
     /// Per-package settings, by normalised name.
     #[serde(default)]
     pub packages: BTreeMap<String, Package>,
@@ -70,6 +75,10 @@ pub struct Package {
     /// Native libraries to provide, like `--native LIB[=WAY]`.
     #[serde(default)]
     pub native: Vec<String>,
+    /// Patches of the unpacked sdist (unified diffs, `a/` and `b/` in front of the names), relative to
+    /// the file that names them.
+    #[serde(default)]
+    pub patches: Vec<PathBuf>,
     /// Accept a wheel without its compiled extensions.
     pub allow_pure: Option<bool>,
 }
@@ -94,14 +103,24 @@ impl Config {
         "debian-archives",
         "rust",
         "offline",
+        "no-overrides",
         "no-cache",
+        "sources",
         "packages",
         "config-settings",
         "env",
         "build-requires",
         "native",
+        "patches",
         "allow-pure",
     ];
+
+    /// Patches are named relative to the `folder` of their file.
+    pub(super) fn anchor(&mut self, folder: &Path) {
+        for patch in self.packages.values_mut().flat_map(|package| &mut package.patches) {
+            *patch = folder.join(&*patch);
+        }
+    }
 
     /// `self` with what it leaves open taken from `other`. Package tables merge by package.
     #[must_use]
@@ -125,8 +144,12 @@ impl Config {
             rust,
             debian_archives,
             offline,
+            no_overrides,
             no_cache
         );
+        if self.sources.is_empty() {
+            self.sources = other.sources;
+        }
         for (name, package) in other.packages {
             self.packages.entry(name).or_insert(package);
         }

@@ -54,7 +54,9 @@ fn nearest(start: &Path) -> Result<Option<(PathBuf, Config)>> {
                 .and_then(|mut table| table.remove("tool"))
                 .and_then(|tool| tool.as_table().and_then(|tool| tool.get("wheelbuild").cloned()));
             if let Some(table) = table {
-                let config = table.try_into().map_err(|e: toml::de::Error| wrong(&pyproject, &e))?;
+                let mut config: Config =
+                    table.try_into().map_err(|e: toml::de::Error| wrong(&pyproject, &e))?;
+                config.anchor(folder);
                 return Ok(Some((pyproject, config)));
             }
         }
@@ -69,7 +71,9 @@ fn read(path: &Path) -> Result<Config> {
     let text = fs::read_to_string(path).map_err(|e| {
         Error::new(Code::Config, format!("cannot read `{}`", path.display())).cause(e.to_string())
     })?;
-    toml::from_str(&text).map_err(|e| wrong(path, &e))
+    let mut config: Config = toml::from_str(&text).map_err(|e| wrong(path, &e))?;
+    config.anchor(path.parent().unwrap_or(Path::new(".")));
+    Ok(config)
 }
 
 /// serde's message names the key in backticks; the nearest known key is a better hint than its list.
@@ -138,8 +142,8 @@ mod tests {
     #[test]
     fn every_key_is_known_to_the_suggestions() {
         let text = "target='a'\npython='a'\noutdir='a'\ncache-dir='a'\nisolation='a'\ncc='a'\nbuild-lock='a'\njobs=1\n\
-                    memory='1'\nprocesses=1\ndisk='1'\ntimeout=1\nzig='a'\nuv='a'\nrust='a'\ndebian-archives=['a']\noffline=true\nno-cache=true\n\
-                    [packages.a]\nconfig-settings={a=['b']}\nenv={}\nbuild-requires=[]\nnative=[]\nallow-pure=true";
+                    memory='1'\nprocesses=1\ndisk='1'\ntimeout=1\nzig='a'\nuv='a'\nrust='a'\ndebian-archives=['a']\noffline=true\nno-overrides=true\nno-cache=true\nsources=[]\n\
+                    [packages.a]\nconfig-settings={a=['b']}\nenv={}\nbuild-requires=[]\nnative=[]\npatches=[]\nallow-pure=true";
         assert!(toml::from_str::<Config>(text).is_ok());
         let table: toml::Table = toml::from_str(text).unwrap();
         let inner = table["packages"]["a"].as_table().unwrap();

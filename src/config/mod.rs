@@ -7,6 +7,8 @@
 
 mod file;
 mod find;
+mod overrides;
 
 pub use file::{Config, OneOrMany, Package};
 pub use find::{Found, load};
+pub use overrides::{Override, overrides};

@@ -58,6 +58,28 @@ impl RemoteFile {
         Ok(file)
     }
 
+    /// A file by its address and the name it is to have, which the address need not tell.
+    ///
+    /// # Errors
+    /// [`Code::Network`] when the address is none.
+    pub fn named(url: &str, filename: &str, sha256: Option<String>) -> Result<Self> {
+        let wrong = || Error::new(Code::Network, format!("`{url}` is no address of a file"));
+        let mut url = Url::parse(url).map_err(|error| wrong().cause(error.to_string()))?;
+        url.set_fragment(None);
+        is_filename(filename)
+            .then(|| Self {
+                url,
+                filename: filename.to_owned(),
+                sha256,
+                size: None,
+                requires_python: None,
+                upload_time: None,
+                yanked: None,
+                metadata: None,
+            })
+            .ok_or_else(wrong)
+    }
+
     fn at(mut url: Url) -> Option<Self> {
         let sha256 = url.fragment().and_then(|fragment| {
             let value = fragment.split('&').find_map(|part| part.strip_prefix("sha256="))?;

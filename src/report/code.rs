@@ -114,6 +114,13 @@ codes! {
     Bytecode = 441, Failed, "bytecode cannot be compiled", "`--compile` needs an interpreter of the image's Python version on this machine, since bytecode is of one version. Without the option Python compiles at import.";
     NativeLibrary = 460, Failed, "no way to have a native library", "The catalogue has no archive and no recipe of a native library for this target. `--sysroot DIR` gives the target's own copy: headers below usr/include, archives and .pc files below usr/lib.";
     LibraryBuild = 461, Failed, "a native library does not build", "A library that the package needs was built from source for the target, and its recipe failed. The message shows the deciding lines and the full log. The target's own copy can be given with `--sysroot DIR`.";
+    SourceUnavailable = 480, Network, "a source of the build cannot be had", "The build would download a source archive (a meson wrap, a CMake FetchContent) and it cannot be fetched from where it is declared. The message names the address and the sha256. Put the file into a folder and name it: `--sources DIR`.";
+    SourceUnpinned = 481, Failed, "a source of the build is not a file", "The build would clone a repository. What a build fetches must be a file that a sha256 pins, since the build itself has no network. Ship the tree inside the sdist, or point the build system at a copy.";
+    UnsupportedFlag = 482, Failed, "unsupported compiler option", "The package passes an option that the compiler does not know, or does not know for the target's machine, and that no rule of `toolchains/flags.toml` translates.";
+    ForeignObject = 483, Failed, "an object of another machine", "The link was given an object or archive that is made for another machine than the target: something that the sdist or a build requirement ships ready made.";
+    Download = 484, Failed, "the build tries to download", "A build step tried to reach the network. Builds have none, so that they give the same wheel again. Sources that meson wraps and CMake's FetchContent declare are fetched beforehand; anything else must be given.";
+
+    Patch = 485, Failed, "a patch does not apply", "A patch named in `[packages.NAME] patches` does not fit the unpacked sdist: it is for another version, is no unified diff, or names files outside the sdist.";
 
     // 05: the judgement
     WrongMachine = 501, Platform, "built for the wrong machine", "A file in the wheel is for another architecture or C library than the target. The wheel was not written.";

@@ -5,6 +5,7 @@
 //! No code of the project is run here.
 
 mod leftovers;
+pub mod patch;
 mod pyproject;
 #[cfg(test)]
 mod tests;

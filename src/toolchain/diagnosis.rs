@@ -3,6 +3,8 @@
 //! A backend reports a failed compile as its own traceback, or not at all. The call log knows which
 //! source failed and what the compiler said, so that a build can name the header, library or symbol.
 
+mod log;
+
 use std::collections::HashSet;
 
 use crate::report::{Code, Error};
@@ -36,7 +38,7 @@ pub fn causes(calls: &[Call], log: &str, first_glibc: impl Fn(&str) -> Option<u3
             add(error);
         }
     }
-    if let Some(error) = target_program(log) {
+    for error in log::causes(calls, log) {
         add(error);
     }
     super::rust::diagnosis::causes(log).into_iter().for_each(&mut add);
@@ -166,6 +168,8 @@ enum Finding<'a> {
     Undeclared(&'a str),
     /// An input for another machine.
     Foreign(&'a str),
+    /// An option that the compiler does not know, or not for this machine.
+    Option(&'a str),
     /// A library of the build machine, refused by the driver.
     Host(&'a str),
 }
@@ -210,6 +214,17 @@ impl<'a> Finding<'a> {
                 return Some(Self::Undeclared(unquote(word(rest))));
             }
         }
+        for mark in [
+            "unknown argument: ",
+            "unknown argument '",
+            "unsupported option '",
+            "unrecognized command-line option ",
+            "unrecognized option ",
+        ] {
+            if let Some(rest) = after(line, mark).filter(|_| line.contains("error: ")) {
+                return Some(Self::Option(unquote(word(rest))));
+            }
+        }
         let (path, _) = line.split_once(" is incompatible with ")?;
         after(path, "error: ").map(Self::Foreign)
     }
@@ -232,8 +247,25 @@ impl<'a> Finding<'a> {
                     .hint(sysroot)
             }
             Self::Foreign(path) => {
-                Error::new(Code::Linker, format!("`{path}` is made for another machine than the target"))
+                let error = Error::new(
+                    Code::ForeignObject,
+                    format!("`{path}` is made for another machine than the target"),
+                );
+                match path.split_once("/site-packages/") {
+                    Some((_, inside)) => error.cause(format!(
+                        "it comes with the build requirement that holds `{}`, installed for the build machine",
+                        inside.split('/').next().unwrap_or(inside)
+                    )),
+                    None => error.hint(sysroot),
+                }
             }
+            Self::Option(flag) => Error::new(
+                Code::UnsupportedFlag,
+                format!("the compiler does not take the option `{flag}`"),
+            )
+            .hint(
+                "build with a compiler that does: `--cc system`, with CC and CXX naming one for the target",
+            ),
             Self::Symbol(name) | Self::Undeclared(name) => {
                 if let Some(error) = target.and_then(|target| floor_too_low(name, target, first_glibc)) {
                     return error;
@@ -259,18 +291,6 @@ fn floor_too_low(name: &str, target: &Target, first_glibc: &impl Fn(&str) -> Opt
             .cause(format!("the target's floor is {}", target.libc.describe()))
             .hint(format!("--target {raised}")),
     )
-}
-
-/// A build step that ran a program of the target.
-fn target_program(log: &str) -> Option<Error> {
-    let lines: Vec<&str> = log.lines().collect();
-    let at = lines.iter().position(|line| {
-        line.contains("Exec format error")
-            || line.contains("cannot execute binary file")
-            || line.contains("Could not invoke sanity check executable")
-    })?;
-    let error = Error::new(Code::TargetProgram, "a build step ran a program compiled for the target");
-    Some(with_lines(error, &lines[at..], 2))
 }
 
 /// The text behind `mark`.

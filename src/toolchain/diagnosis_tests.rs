@@ -89,7 +89,7 @@ fn every_compiler_says_it_its_own_way() {
         (
             Kind::Link,
             "ld.lld: error: usr/lib/x86_64-linux-gnu/libpq.so is incompatible with aarch64linux",
-            Code::Linker,
+            Code::ForeignObject,
             "libpq.so",
         ),
         (

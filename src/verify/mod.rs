@@ -119,7 +119,7 @@ fn options_of(record: &BuildRecord, options: &Options) -> Result<Options> {
         if let Some(variable) = name.strip_prefix("env.").filter(|name| !["CC", "CXX"].contains(name)) {
             options.env.insert(variable.to_owned(), value.clone());
         }
-        for folder in ["sysroot.", "target-python", "build-dep."] {
+        for folder in ["sysroot.", "target-python", "build-dep.", "patch."] {
             if name.starts_with(folder) {
                 return Err(Error::new(
                     Code::Usage,

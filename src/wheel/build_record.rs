@@ -19,6 +19,8 @@ pub struct BuildRecord {
     pub python: PythonRecord,
     /// What was in the build environment, sorted by name.
     pub requirements: Vec<Artefact>,
+    /// What the build would have downloaded, sorted by name.
+    pub sources: Vec<SourceFile>,
     /// The programs that had a hand in the bytes, sorted by name.
     pub tools: Vec<Tool>,
     /// What was linked into the binaries or grafted, sorted by name.
@@ -43,6 +45,19 @@ pub struct BuildRecord {
 pub struct Artefact {
     pub name: String,
     pub version: String,
+    /// File name without folder.
+    pub file: String,
+    pub sha256: String,
+}
+
+/// A file that a build system downloads: a meson wrap's archive, a CMake dependency.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceFile {
+    /// The subproject or dependency that it is.
+    pub name: String,
+    /// Where it is declared to lie, without credentials.
+    pub url: String,
     /// File name without folder.
     pub file: String,
     pub sha256: String,
@@ -102,6 +117,7 @@ impl BuildRecord {
     /// stands twice.
     pub fn checked(mut self) -> Result<Self> {
         self.requirements.sort_unstable();
+        self.sources.sort_unstable();
         self.tools.sort_unstable();
         self.libraries.sort_unstable();
         self.crates.sort_unstable();
@@ -111,9 +127,10 @@ impl BuildRecord {
         self.config_settings.values_mut().flatten().for_each(hide);
 
         let bug = |what: String| Err(Error::bug(format!("the build record is wrong: {what}")));
-        for artefact in self.requirements.iter().chain([&self.sdist]) {
-            if artefact.file.is_empty() || artefact.file.contains(['/', '\\']) {
-                return bug(format!("`{}` is no file name", artefact.file));
+        let files = self.requirements.iter().chain([&self.sdist]).map(|artefact| &artefact.file);
+        for file in files.chain(self.sources.iter().map(|source| &source.file)) {
+            if file.is_empty() || file.contains(['/', '\\']) {
+                return bug(format!("`{file}` is no file name"));
             }
         }
         for (name, version, sha256) in self.named() {
@@ -136,6 +153,7 @@ impl BuildRecord {
         };
         let lists = [
             self.requirements.iter().map(|item| &item.name).collect(),
+            self.sources.iter().map(|item| &item.file).collect(),
             self.tools.iter().map(|item| &item.name).collect(),
             self.libraries.iter().map(|item| &item.name).collect(),
         ];
@@ -150,6 +168,9 @@ impl BuildRecord {
         let artefacts = self.requirements.iter().chain([&self.sdist]);
         artefacts
             .map(|item| (item.name.as_str(), item.version.as_str(), item.sha256.as_str()))
+            .chain(
+                self.sources.iter().map(|item| (item.name.as_str(), item.url.as_str(), item.sha256.as_str())),
+            )
             .chain(
                 self.tools
                     .iter()
@@ -232,6 +253,12 @@ pub(super) mod tests {
                 artefact("setuptools", "82.0.1", "setuptools-82.0.1-py3-none-any.whl", '2'),
                 artefact("Cython", "3.2.1", "cython-3.2.1-cp311-cp311-manylinux_2_17_x86_64.whl", '3'),
             ],
+            sources: vec![SourceFile {
+                name: "qhull".into(),
+                url: "https://example.org/qhull-2020.tgz".into(),
+                file: "qhull-2020.tgz".into(),
+                sha256: "8".repeat(64),
+            }],
             tools: vec![tool("zig", "0.17.1", '4'), tool("wheelbuild", "0.1.0", '5')],
             libraries: vec![Library {
                 name: "compiler-rt".into(),

@@ -62,6 +62,9 @@ fn of_record(record: &BuildRecord, of_this_machine: bool) -> BTreeSet<String> {
         let sha256 = only_if(of_this_machine, &item.sha256).or(portable_sha256(item));
         inputs.insert(input(Role::BuildRequirement, &item.name, &item.version, sha256));
     }
+    for item in &record.sources {
+        inputs.insert(input(Role::Source, &item.name, &item.file, Some(&item.sha256)));
+    }
     for item in &record.tools {
         inputs.insert(input(Role::Tool, &item.name, &item.version, only_if(of_this_machine, &item.sha256)));
     }

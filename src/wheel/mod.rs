@@ -24,7 +24,7 @@ mod wheel_file;
 
 pub use archive::WheelArchive;
 pub use build_paths::BuildPath;
-pub use build_record::{Artefact, BuildRecord, Crate, Library, PythonRecord, Tool};
+pub use build_record::{Artefact, BuildRecord, Crate, Library, PythonRecord, SourceFile, Tool};
 pub use canonical::{Wheel, WheelBuilder};
 pub use compare::{Difference, compare};
 pub use complete::check_complete;

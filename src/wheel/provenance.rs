@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::build_record::{
-    Artefact, BuildRecord, Crate, Library, PythonRecord, Tool, cargo_purl, generic_purl, is_sha256, pypi_purl,
+    Artefact, BuildRecord, Crate, Library, PythonRecord, SourceFile, Tool, cargo_purl, generic_purl, is_sha256,
+    pypi_purl,
 };
 use super::json;
 use super::sbom::Role;
@@ -218,10 +219,11 @@ impl Provenance {
         let external = &definition.external_parameters;
         let mut sdist = None;
         let mut python = None;
-        let (mut requirements, mut tools, mut libraries) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut requirements, mut sources) = (Vec::new(), Vec::new());
+        let (mut tools, mut libraries) = (Vec::new(), Vec::new());
         let mut crates = Vec::new();
         for dependency in &definition.resolved_dependencies {
-            let Dependency { name, digest, annotations, .. } = dependency;
+            let Dependency { name, digest, annotations, uri } = dependency;
             let unnamed = || bad(&format!("does not name `{}` fully", name.escape_default()));
             let (name, version) = (name.clone(), annotations.version.clone());
             let sha256 = digest.as_ref().map(|digest| digest.sha256.clone());
@@ -243,6 +245,13 @@ impl Provenance {
                         identity: annotations.identity.clone().ok_or_else(unnamed)?,
                     });
                 }
+                // The file name stands where others have their version.
+                Role::Source => sources.push(SourceFile {
+                    name,
+                    url: uri.clone(),
+                    file: version,
+                    sha256: sha256.ok_or_else(unnamed)?,
+                }),
                 Role::Tool => tools.push(Tool { name, version, sha256: sha256.ok_or_else(unnamed)? }),
                 Role::Crate => crates.push(Crate {
                     licence: annotations.licence.clone(),
@@ -264,6 +273,7 @@ impl Provenance {
             target: external.target.clone(),
             python: python.ok_or_else(|| bad("names no interpreter"))?,
             requirements,
+            sources,
             tools,
             libraries,
             crates,
@@ -307,6 +317,9 @@ fn dependencies(record: &BuildRecord) -> Vec<Dependency> {
 
     let mut all = vec![artefact(Role::Sdist, &record.sdist), python];
     all.extend(record.requirements.iter().map(|item| artefact(Role::BuildRequirement, item)));
+    for SourceFile { name, url, file, sha256 } in &record.sources {
+        all.push(dependency(Role::Source, name, file, url.clone(), sha256));
+    }
     for Tool { name, version, sha256 } in &record.tools {
         all.push(dependency(Role::Tool, name, version, generic_purl(name, version), sha256));
     }

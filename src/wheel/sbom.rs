@@ -82,7 +82,17 @@ struct Component {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     licenses: Vec<Licence>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(rename = "externalReferences")]
+    external_references: Vec<Reference>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     properties: Vec<Property>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Reference {
+    r#type: String,
+    url: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -112,6 +122,7 @@ pub enum Role {
     Sdist,
     Interpreter,
     BuildRequirement,
+    Source,
     Tool,
     Library,
     Crate,
@@ -124,6 +135,7 @@ impl Role {
             Self::Sdist => "sdist",
             Self::Interpreter => "interpreter",
             Self::BuildRequirement => "build-requirement",
+            Self::Source => "source",
             Self::Tool => "tool",
             Self::Library => "library",
             Self::Crate => "crate",
@@ -272,6 +284,15 @@ fn formula(record: &BuildRecord) -> Vec<Component> {
         components.push(match portable_sha256(requirement) {
             Some(sha256) => component.sha256(sha256),
             None => component,
+        });
+    }
+    for source in &record.sources {
+        components.push(Component {
+            external_references: vec![Reference {
+                r#type: "distribution".to_owned(),
+                url: source.url.clone(),
+            }],
+            ..Component::input(Role::Source, "file", &source.name, &source.file).sha256(&source.sha256)
         });
     }
     for tool in &record.tools {

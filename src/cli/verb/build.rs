@@ -258,6 +258,7 @@ pub fn for_name(options: &Options, name: &str, config: &Config) -> Result<Option
     options.build_requires.extend(package.build_requires.iter().cloned());
     options.native.extend(asked(&package.native)?);
     options.native_only |= package.native.iter().any(|text| text == "none");
+    options.patches.extend(package.patches.iter().cloned());
     options.allow_pure |= package.allow_pure.unwrap_or(false);
     Ok(options)
 }
@@ -283,9 +284,11 @@ fn options(arguments: &Build, context: &Context, config: &Config) -> Result<Opti
         sysroots: arguments.sysroot.clone(),
         native: asked(&arguments.native)?,
         native_only: context.global.hermetic || arguments.native.iter().any(|text| text == "none"),
+        sources: given(&arguments.source_files, &config.sources),
         no_cache: arguments.no_cache || context.global.hermetic || config.no_cache.unwrap_or(false),
         keep: arguments.keep,
         allow_python_download: arguments.allow_python_download,
+        no_overrides: arguments.no_overrides || config.no_overrides.unwrap_or(false),
         ..how_options(how, context, config)?
     })
 }
@@ -340,6 +343,7 @@ pub fn how_options(how: &How, context: &Context, config: &Config) -> Result<Opti
         sysroots: Vec::new(),
         native: Vec::new(),
         native_only: false,
+        sources: config.sources.clone(),
         no_cache: false,
         keep: false,
         zig: how.zig.clone().or_else(|| config.zig.clone()),
@@ -351,6 +355,8 @@ pub fn how_options(how: &How, context: &Context, config: &Config) -> Result<Opti
         rust: how.rust.clone().or_else(|| config.rust.clone()),
         offline: context.global.offline || config.offline.unwrap_or(false),
         allow_python_download: false,
+        no_overrides: config.no_overrides.unwrap_or(false),
+        patches: Vec::new(),
         source_date_epoch: source_date_epoch()?,
     })
 }
@@ -358,6 +364,11 @@ pub fn how_options(how: &How, context: &Context, config: &Config) -> Result<Opti
 /// Native libraries by name; `none` is none of them.
 fn asked(names: &[String]) -> Result<Vec<Asked>> {
     names.iter().filter(|text| *text != "none").map(|text| text.parse()).collect()
+}
+
+/// What is typed, else what is configured.
+fn given(typed: &[PathBuf], configured: &[PathBuf]) -> Vec<PathBuf> {
+    if typed.is_empty() { configured.to_vec() } else { typed.to_vec() }
 }
 
 fn choice<T: FromStr<Err = Error>>(

@@ -14,6 +14,12 @@
 //! version = "84.2.1"
 //! file = "setuptools-84.2.1-py3-none-any.whl"
 //! sha256 = "…"
+//!
+//! [[build.source]]
+//! name = "qhull"
+//! url = "https://example.org/qhull-2020.tgz"
+//! file = "qhull-2020.tgz"
+//! sha256 = "…"
 //! ```
 
 use std::fs::File;
@@ -29,7 +35,7 @@ use crate::report::{Code, Error, Result};
 use crate::target::{Libc, PythonVersion};
 
 const VERSION: u32 = 1;
-const HEAD: &str = "# The build requirements of each sdist, exactly. Written by wheelbuild and enforced until `--upgrade`.\n";
+const HEAD: &str = "# The build requirements and downloads of each sdist, exactly. Written by wheelbuild and enforced until `--upgrade`.\n";
 
 /// The build requirements of any number of builds.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -52,12 +58,28 @@ pub struct LockedBuild {
     /// By name.
     #[serde(rename = "requirement", default)]
     pub requirements: Vec<Requirement>,
+    /// What the build would download, by name.
+    #[serde(rename = "source", default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<LockedSource>,
+}
+
+/// A file that a build would download itself.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LockedSource {
+    /// The subproject or dependency that it is.
+    pub name: String,
+    /// Without credentials.
+    pub url: String,
+    pub file: String,
+    pub sha256: String,
 }
 
 /// What a lock says about one build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Locked {
     pub requirements: Vec<Requirement>,
+    pub sources: Vec<LockedSource>,
     /// Whether it was locked on this kind of machine. If not, versions bind but files do not: they
     /// may be for another processor.
     pub same_host: bool,
@@ -78,14 +100,17 @@ impl LockedBuild {
         sdist: Digest,
         python: &BuildPython,
         mut requirements: Vec<Requirement>,
+        mut sources: Vec<LockedSource>,
     ) -> Self {
         requirements.sort();
+        sources.sort();
         Self {
             project: project.to_owned(),
             sdist: sdist.to_string(),
             python: python.version.to_string(),
             host: Self::host_of(python),
             requirements,
+            sources,
         }
     }
 
@@ -135,7 +160,11 @@ impl BuildLock {
         let mut of_build = self.builds.iter().filter(|build| build.is_of(sdist, python.version));
         let same = of_build.clone().find(|build| build.host == host);
         let found = same.or_else(|| of_build.next())?;
-        Some(Locked { requirements: found.requirements.clone(), same_host: same.is_some() })
+        Some(Locked {
+            requirements: found.requirements.clone(),
+            sources: found.sources.clone(),
+            same_host: same.is_some(),
+        })
     }
 
     /// Puts an entry in, in place of the one for the same build.
@@ -238,6 +267,12 @@ mod tests {
             python: "3.11".to_owned(),
             host: host.to_owned(),
             requirements,
+            sources: vec![LockedSource {
+                name: "qhull".to_owned(),
+                url: "https://example.org/q.tgz".to_owned(),
+                file: "q.tgz".to_owned(),
+                sha256: Digest::of("q").to_string(),
+            }],
         }
     }
 
@@ -253,7 +288,7 @@ mod tests {
         let text = one.to_text().unwrap();
         assert_eq!(text, two.to_text().unwrap());
         assert_eq!(BuildLock::parse(&text).unwrap(), one);
-        assert!(text.contains("[[build.requirement]]"), "{text}");
+        assert!(text.contains("[[build.requirement]]") && text.contains("[[build.source]]"), "{text}");
     }
 
     #[test]
@@ -283,8 +318,11 @@ mod tests {
 
     #[test]
     fn what_differs_is_named() {
-        let locked =
-            Locked { requirements: vec![requirement("a", "1"), requirement("b", "1")], same_host: true };
+        let locked = Locked {
+            requirements: vec![requirement("a", "1"), requirement("b", "1")],
+            sources: vec![],
+            same_host: true,
+        };
         locked.enforce(&[requirement("a", "1")]).unwrap();
         let other_file = Requirement { sha256: "00".to_owned(), ..requirement("a", "1") };
         let resolved = [other_file.clone(), requirement("b", "2"), requirement("c", "1")];

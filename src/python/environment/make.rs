@@ -30,6 +30,8 @@ pub struct Recipe<'a> {
     /// Files of ours for its site-packages: (name, content). The `.pth` file that shows hooks the
     /// target is one.
     pub site_files: &'a [(&'a str, &'a str)],
+    /// Files that take the place of what the packages put there: (path in the environment, content).
+    pub overlay: &'a [(&'a str, &'a [u8])],
 }
 
 /// What is kept beside an environment's files.
@@ -129,6 +131,17 @@ fn make(
                 .and_then(|mut file| std::io::Write::write_all(&mut file, content.as_bytes()))
                 .map_err(|error| Error::io("write", &path, &error))?;
         }
+        for (name, content) in recipe.overlay {
+            let path = root.join(name);
+            let failed = |error: std::io::Error| Error::io("write", &path, &error);
+            // A new file: what stands there may be a link to another's.
+            match fs::remove_file(&path) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
+                _ => {}
+            }
+            fs::create_dir_all(path.parent().unwrap_or(root)).map_err(failed)?;
+            fs::write(&path, content).map_err(failed)?;
+        }
         report.phase("build environment", "compile", || {
             installer::compile(&recipe.python.executable, &packages, root, SEEN_AT, report)
         })?;
@@ -156,6 +169,9 @@ fn key_parts(recipe: &Recipe<'_>, by: &str, requirements: &[Requirement]) -> Res
     }
     for Requirement { name, version, sha256, .. } in requirements {
         parts = parts.with(&format!("requirement {name}"), format!("{version} {sha256}"));
+    }
+    for (name, content) in recipe.overlay {
+        parts = parts.with(&format!("overlay {name}"), Digest::of(content));
     }
     for (name, content) in recipe.site_files {
         parts = parts.with(&format!("site file {name}"), Digest::of(content));

@@ -15,7 +15,7 @@ mod uv;
 
 use std::path::{Path, PathBuf};
 
-pub use build_lock::{BuildLock, Locked, LockedBuild};
+pub use build_lock::{BuildLock, Locked, LockedBuild, LockedSource};
 pub use make::{Recipe, SEEN_AT, install, install_given};
 pub use requirement::unsatisfied;
 pub use resolve::{NeedsBuild, Query, Resolved, resolve};

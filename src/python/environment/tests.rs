@@ -80,11 +80,12 @@ fn an_environment_works_wherever_it_stands() {
     let missing = unsatisfied(&words(&["setuptools>=1000", "wheel"]), &python, &resolved).unwrap();
     assert_eq!(missing, ["setuptools>=1000", "wheel"]);
 
-    let recipe = Recipe { python: &python, site_files: &[("ours.pth", "import sys; sys.ours = 1\n")] };
+    let recipe =
+        Recipe { python: &python, site_files: &[("ours.pth", "import sys; sys.ours = 1\n")], overlay: &[] };
     let environment = install(&fixture.uv(), &recipe, &resolved, &[]).unwrap();
     environment.verify().unwrap();
     assert_eq!(install(&fixture.uv(), &recipe, &resolved, &[]).unwrap(), environment);
-    let other = Recipe { python: &python, site_files: &[] };
+    let other = Recipe { python: &python, site_files: &[], overlay: &[] };
     assert_ne!(install(&fixture.uv(), &other, &resolved, &[]).unwrap().key, environment.key);
 
     // Seen elsewhere, and moved in time: as after a mount.
@@ -116,7 +117,7 @@ fn the_lock_is_enforced() {
     let requires = words(&["flit_core"]);
     let old = words(&["flit_core==3.9.0"]);
     let locked_to = pinned(resolve(&fixture.uv(), &query(&python, &old)).unwrap());
-    let mut locked = Locked { requirements: locked_to.clone(), same_host: true };
+    let mut locked = Locked { requirements: locked_to.clone(), sources: Vec::new(), same_host: true };
     let again = resolve(&fixture.uv(), &Query { locked: Some(&locked), ..query(&python, &requires) });
     assert_eq!(pinned(again.unwrap()), locked_to);
 
@@ -134,7 +135,7 @@ fn the_lock_is_enforced() {
     let error =
         resolve(&fixture.uv(), &Query { locked: Some(&locked), ..query(&python, &requires) }).unwrap_err();
     assert_eq!(error.code(), Code::BuildLock);
-    let recipe = Recipe { python: &python, site_files: &[] };
+    let recipe = Recipe { python: &python, site_files: &[], overlay: &[] };
     let error = install(&fixture.uv(), &recipe, &locked.requirements, &[]).unwrap_err();
     assert!(matches!(error.code(), Code::HashMismatch | Code::Resolution), "{error:?}");
 }
@@ -156,7 +157,7 @@ fn what_has_no_wheel_is_named_with_its_sdist_and_then_taken_as_built() {
     let resolved =
         pinned(resolve(&fixture.uv(), &Query { extra_wheels: &extra, ..query(&python, &requires) }).unwrap());
     assert_eq!(resolved, [built.requirement]);
-    let recipe = Recipe { python: &python, site_files: &[] };
+    let recipe = Recipe { python: &python, site_files: &[], overlay: &[] };
     let environment = install(&fixture.uv(), &recipe, &resolved, &extra).unwrap();
     assert_eq!(run(&environment.root, &["-c", "import crcmod; print(crcmod.x)"]).0, "5\n");
 
@@ -207,7 +208,7 @@ fn given_wheels_need_neither_uv_nor_network() {
         ),
         wheels.add("helper-2", "py3-none-any", &[("helper.py", "x = 3\n")]),
     ];
-    let recipe = Recipe { python: &python, site_files: &[] };
+    let recipe = Recipe { python: &python, site_files: &[], overlay: &[] };
     let make = |given: &[GivenWheel]| install_given(&cache, &Report::silent(), &recipe, given).unwrap();
     let environment = make(&given);
     let (out, _) =
@@ -241,7 +242,7 @@ fn every_interpreter_of_this_machine_gets_its_environment() {
             println!("SKIP: no Python {version} on this machine");
             continue;
         };
-        let recipe = Recipe { python: &python, site_files: &[] };
+        let recipe = Recipe { python: &python, site_files: &[], overlay: &[] };
         let environment = install_given(&cache, &Report::silent(), &recipe, &given).unwrap();
         let (out, _) = run(&environment.root, &["-I", "-c", "import demo; print(demo.v, demo.__cached__)"]);
         assert!(out.starts_with(&format!("{} ", version.minor)) && out.contains(".pyc"), "{version}: {out}");

@@ -11,6 +11,7 @@ import os
 import sys
 
 TARGET = {}
+BUILD_MACHINE = os.uname().machine
 
 
 def _sysconfig(module):
@@ -81,11 +82,76 @@ def _musllinux(module):
     module._get_musl_version = lambda *args: musl
 
 
+def _meson_environment(module):
+    """Meson asks platform what the build machine is, and no machine file can tell it."""
+    real = module.detect_machine_info
+
+    def detect_machine_info(*args, **kwargs):
+        import platform
+
+        shown, platform.machine = platform.machine, lambda: BUILD_MACHINE
+        try:
+            return real(*args, **kwargs)
+        finally:
+            platform.machine = shown
+
+    module.detect_machine_info = detect_machine_info
+
+
+def _meson_wraps(module):
+    """Lets meson ask the build for what it would download: the hooks have no network."""
+    real = module.Resolver.check_can_download
+
+    def check_can_download(self):
+        wrap = getattr(self, "wrap", None)
+        file = os.environ.get("WHEELBUILD_WANTED")
+        if wrap is None or not file:
+            return real(self)
+        kind = str(getattr(wrap.type, "value", wrap.type))
+        lines, values = [], wrap.values
+        for what in ("source", "patch"):
+            url, name = values.get(what + "_url"), values.get(what + "_filename")
+            # A file that is there already is not what this call is about.
+            if url and not (name and os.path.exists(os.path.join(self.cachedir, name))):
+                fields = [("name", wrap.name), ("url", url), ("url", values.get(what + "_fallback_url", "")),
+                          ("file", name or ""), ("hash", "SHA256=" + values.get(what + "_hash", ""))]
+                lines.append(fields)
+        if kind != "file":
+            lines = [[("name", wrap.name), ("kind", kind), ("repository", values.get("url", "")),
+                      ("revision", values.get("revision", ""))]]
+        with open(file, "a", encoding="utf-8") as out:
+            for fields in lines:
+                fields = [("by", "meson")] + fields
+                out.write("\t".join("%s=%s" % field for field in fields if field[1] != "SHA256=") + "\n")
+        raise module.WrapException("the build has no network to fetch %s" % wrap.name)
+
+    def note_use(name):
+        file = os.environ.get("WHEELBUILD_WANTED")
+        if file:
+            with open(file + ".used", "a", encoding="utf-8") as out:
+                out.write(name + "\n")
+
+    module.Resolver.check_can_download = check_can_download
+    real_get = getattr(module.Resolver, "_get_file_internal", None)
+    if real_get is None:
+        # Before 0.50; that every file was used is the safe thing to say.
+        return note_use("*")
+
+    def _get_file_internal(self, what, *args, **kwargs):
+        path = real_get(self, what, *args, **kwargs)
+        note_use(os.path.basename(str(path)))
+        return path
+
+    module.Resolver._get_file_internal = _get_file_internal
+
+
 _CHANGES = {
     "sysconfig": _sysconfig,
     "platform": _platform,
     "distutils.sysconfig": _distutils_sysconfig,
     "setuptools._distutils.sysconfig": _distutils_sysconfig,
+    "mesonbuild.environment": _meson_environment,
+    "mesonbuild.wrap.wrap": _meson_wraps,
 }
 # Wherever they are vendored: setuptools, wheel, pip and others carry their own copy.
 _VENDORED = {

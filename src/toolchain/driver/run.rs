@@ -210,6 +210,10 @@ impl Session {
                 .filter(|arg| !arg.name.starts_with('-'))
                 .map(|arg| self.cwd.join(&arg.name))
                 .collect();
+            if call.objects.is_empty() {
+                // Nothing to link: build systems ask so what the linker takes.
+                call.kind = Kind::Query;
+            }
             let relocatable = args.iter().any(|arg| arg.name == "-r" || arg.name == "--relocatable");
             let (words, dropped) = translator.filter_linker(args)?;
             call.dropped = dropped;
