@@ -15,8 +15,8 @@ use crate::sdist::SourceTree;
 use crate::toolchain::diagnosis;
 use crate::wheel::judge::{Contents, Expectation, Verdict, judge};
 use crate::wheel::{
-    Artefact, BuildPath, BuildRecord, Crate, Library, Provenance, PythonRecord, RawWheel, SourceFile, TagSet, Tool,
-    WheelBuilder, check_complete,
+    Artefact, BuildPath, BuildRecord, Crate, Library, Provenance, PythonRecord, RawWheel, SourceFile, TagSet,
+    Tool, WheelBuilder, check_complete,
 };
 
 /// What Rust had a hand in.

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::build_record::{
-    Artefact, BuildRecord, Crate, Library, PythonRecord, SourceFile, Tool, cargo_purl, generic_purl, is_sha256,
-    pypi_purl,
+    Artefact, BuildRecord, Crate, Library, PythonRecord, SourceFile, Tool, cargo_purl, generic_purl,
+    is_sha256, pypi_purl,
 };
 use super::json;
 use super::sbom::Role;
