@@ -3,12 +3,10 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use diffy::patch_set::{FileOperation, ParseOptions, PatchSet};
-
 use crate::report::{Code, Error, Result};
 
 /// Applies the unified diff `patch` (a file; names in it have one folder in front, as git writes
-/// them) to the files below `root`. Every hunk must fit where it says; nothing is guessed.
+/// them) to the files below `root`. Every hunk must fit exactly where it says; nothing is guessed.
 ///
 /// # Errors
 /// [`Code::Patch`] when it is none, names files outside `root`, or does not fit.
@@ -17,33 +15,25 @@ pub fn apply(patch: &Path, root: &Path) -> Result<()> {
         Error::new(Code::Patch, format!("the patch `{}` does not apply", patch.display())).cause(why)
     };
     let text = fs::read_to_string(patch).map_err(|error| Error::io("read", patch, &error))?;
-    let mut any = false;
-    for file in PatchSet::parse(&text, ParseOptions::unidiff()) {
-        let file = file.map_err(|error| bad(error.to_string()))?;
-        let change = file.patch().as_text().ok_or_else(|| bad("it changes a binary file".to_owned()))?;
+    let changes = parse(&text).map_err(bad)?;
+    if changes.is_empty() {
+        return Err(bad("there is no change in it".to_owned()));
+    }
+    for change in changes {
         let inside = |name: &str| below(root, name).ok_or_else(|| bad(format!("it names the file `{name}`")));
-        let operation = file.operation().strip_prefix(1);
-        let (from, to) = match &operation {
-            FileOperation::Create(name) => (None, Some(inside(name)?)),
-            FileOperation::Delete(name) => (Some(inside(name)?), None),
-            FileOperation::Modify { original, modified } => {
-                if original != modified {
-                    return Err(bad(format!("it renames `{original}` to `{modified}`")));
-                }
-                (Some(inside(original)?), Some(inside(modified)?))
-            }
-            FileOperation::Rename { .. } | FileOperation::Copy { .. } => {
-                return Err(bad("it renames or copies a file".to_owned()));
-            }
-        };
+        let from = change.from.map(inside).transpose()?;
+        let to = change.to.map(inside).transpose()?;
+        if let (Some(old), Some(new)) = (&from, &to)
+            && old != new
+        {
+            return Err(bad("it renames a file".to_owned()));
+        }
+        let name = change.from.or(change.to).unwrap_or_default();
         let before = match &from {
-            Some(path) => {
-                fs::read_to_string(path).map_err(|error| bad(format!("`{}`: {error}", shown(path, root))))?
-            }
+            Some(path) => fs::read_to_string(path).map_err(|error| bad(format!("`{name}`: {error}")))?,
             None => String::new(),
         };
-        let name = from.as_ref().or(to.as_ref()).map(|path| shown(path, root)).unwrap_or_default();
-        let after = diffy::apply(&before, change).map_err(|error| bad(format!("`{name}`: {error}")))?;
+        let after = change.apply(&before).map_err(|why| bad(format!("`{name}`: {why}")))?;
         match (&from, &to) {
             (_, Some(path)) => {
                 if let Some(folder) = path.parent() {
@@ -54,11 +44,112 @@ pub fn apply(patch: &Path, root: &Path) -> Result<()> {
             (Some(path), None) => {
                 fs::remove_file(path).map_err(|error| Error::io("remove", path, &error))?;
             }
-            (None, None) => {}
+            (None, None) => return Err(bad("a change is of no file".to_owned())),
         }
-        any = true;
     }
-    if any { Ok(()) } else { Err(bad("there is no change in it".to_owned())) }
+    Ok(())
+}
+
+/// What happens to one file; names without the folder in front, `None` for `/dev/null`.
+struct Change<'a> {
+    from: Option<&'a str>,
+    to: Option<&'a str>,
+    hunks: Vec<Hunk>,
+}
+
+/// One hunk: where it begins (a line number from 0), the lines it takes and those it gives.
+struct Hunk {
+    at: usize,
+    old: Vec<String>,
+    new: Vec<String>,
+}
+
+impl Change<'_> {
+    fn apply(&self, before: &str) -> Result<String, String> {
+        let lines: Vec<&str> = before.split_inclusive('\n').collect();
+        let (mut after, mut done) = (String::new(), 0);
+        for (number, hunk) in self.hunks.iter().enumerate() {
+            let end = hunk.at + hunk.old.len();
+            let fits = hunk.at >= done && lines.get(hunk.at..end).is_some_and(|there| hunk.old == there);
+            if !fits {
+                return Err(format!("hunk {} does not fit", number + 1));
+            }
+            after.extend(lines[done..hunk.at].iter().copied());
+            after.extend(hunk.new.iter().map(String::as_str));
+            done = end;
+        }
+        after.extend(lines[done..].iter().copied());
+        Ok(after)
+    }
+}
+
+fn parse(text: &str) -> Result<Vec<Change<'_>>, String> {
+    let mut changes: Vec<Change<'_>> = Vec::new();
+    let mut lines = text.lines().peekable();
+    while let Some(line) = lines.next() {
+        if line.starts_with("GIT binary patch") || line.starts_with("rename ") || line.starts_with("copy ") {
+            return Err("it renames, copies or changes a binary file".to_owned());
+        }
+        if let Some(from) = line.strip_prefix("--- ")
+            && let Some(to) = lines.peek().and_then(|next| next.strip_prefix("+++ "))
+        {
+            changes.push(Change { from: name_in(from)?, to: name_in(to)?, hunks: Vec::new() });
+            lines.next();
+        } else if let Some(rest) = line.strip_prefix("@@ -") {
+            let change = changes.last_mut().ok_or("a hunk stands before any file name")?;
+            let ((start, old), (_, new)) = ranges(rest).ok_or_else(|| format!("`{line}` is no hunk"))?;
+            // A hunk that takes no line stands behind the line it names.
+            let at = if old == 0 { start } else { start.checked_sub(1).ok_or("a hunk begins at line 0")? };
+            let mut hunk = Hunk { at, old: Vec::new(), new: Vec::new() };
+            while hunk.old.len() < old || hunk.new.len() < new {
+                let line = lines.next().ok_or("a hunk is cut short")?;
+                // Editors strip the blank of an empty line.
+                let (mark, rest) = line.split_at_checked(1).unwrap_or((" ", ""));
+                let whole = match lines.peek().is_some_and(|next| next.starts_with("\\ No newline")) {
+                    true => {
+                        lines.next();
+                        rest.to_owned()
+                    }
+                    false => format!("{rest}\n"),
+                };
+                match mark {
+                    " " => {
+                        hunk.old.push(whole.clone());
+                        hunk.new.push(whole);
+                    }
+                    "-" => hunk.old.push(whole),
+                    "+" => hunk.new.push(whole),
+                    _ => return Err(format!("`{line}` is no line of a hunk")),
+                }
+            }
+            if hunk.old.len() != old || hunk.new.len() != new {
+                return Err("a hunk has other lines than it says".to_owned());
+            }
+            change.hunks.push(hunk);
+        }
+    }
+    Ok(changes)
+}
+
+/// `a/src/x.c` with a time behind a tab perhaps: `src/x.c`; None for no file.
+fn name_in(text: &str) -> Result<Option<&str>, String> {
+    let name = text.split('\t').next().unwrap_or(text).trim_end();
+    if name == "/dev/null" {
+        return Ok(None);
+    }
+    let (_, inside) = name.split_once('/').ok_or_else(|| format!("`{name}` has no folder in front"))?;
+    Ok(Some(inside))
+}
+
+/// Start and length on both sides of `1,3 +1,4 @@ …`.
+fn ranges(text: &str) -> Option<((usize, usize), (usize, usize))> {
+    let (old, rest) = text.split_once(" +")?;
+    let (new, _) = rest.split_once(" @@")?;
+    let range = |text: &str| match text.split_once(',') {
+        Some((start, length)) => Some((start.parse().ok()?, length.parse().ok()?)),
+        None => Some((text.parse().ok()?, 1)),
+    };
+    Some((range(old)?, range(new)?))
 }
 
 /// `name` below `root`, if it stays there without a link on the way.
@@ -72,10 +163,6 @@ fn below(root: &Path, name: &str) -> Option<PathBuf> {
         }
     }
     (path != root).then_some(path)
-}
-
-fn shown(path: &Path, root: &Path) -> String {
-    path.strip_prefix(root).unwrap_or(path).display().to_string()
 }
 
 #[cfg(test)]
