@@ -1,14 +1,15 @@
 //! Files fetched whole or not at all: streamed into a hidden file beside their place, hashed on the
 //! way, continued where a connection broke, and renamed when everything is right.
 
-use std::io::{Read, Seek, Write};
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
 
 use super::client::{Client, Failure, Trust, disk, refusal, shown};
 use super::page::{RemoteFile, is_filename};
+use super::partial_file::PartialFile;
+use crate::process::Interrupt;
 use crate::report::{Code, Error, Report, Result};
 
 const BUFFER: usize = 128 << 10;
@@ -50,20 +51,24 @@ impl Write for HashingSink {
     }
 }
 
-/// Fetches `file` into the folder `into`.
+/// Fetches `file` into the folder `into`. What an earlier run fetched of it is continued.
 pub(super) fn fetch(
     client: &Client,
     file: &RemoteFile,
     into: &Path,
     trust: Trust,
     report: &Report,
+    interrupt: Option<&Interrupt>,
 ) -> Result<Fetched> {
     if !is_filename(&file.filename) {
         return Err(Error::bug(format!("`{}` is no file name", file.filename.escape_default())));
     }
     std::fs::create_dir_all(into).map_err(|error| Error::io("create", into, &error))?;
-    let mut partial = Partial::new(file, into, report)?;
+    let mut partial = Partial::new(file, into, report, interrupt)?;
     loop {
+        if partial.received > 0 && partial.check().is_ok() {
+            return partial.finish();
+        }
         if file.url.scheme() == "file" {
             partial.copy()?;
         } else {
@@ -72,18 +77,22 @@ pub(super) fn fetch(
         match partial.check() {
             // The remote file may have changed between two parts of ours.
             Err(_) if partial.resumed => partial.restart()?,
-            Err(error) => return Err(error),
+            Err(error) => {
+                partial.scratch.forget();
+                return Err(error);
+            }
             Ok(()) => return partial.finish(),
         }
     }
 }
 
-/// A download under way. Dropped before its end it leaves nothing.
+/// A download under way. Dropped before its end it leaves nothing but what a later run can continue.
 struct Partial<'a> {
     file: &'a RemoteFile,
     place: PathBuf,
-    temporary: NamedTempFile,
+    scratch: PartialFile,
     report: &'a Report,
+    interrupt: Option<&'a Interrupt>,
     hasher: Sha256,
     received: u64,
     told: u64,
@@ -94,28 +103,37 @@ struct Partial<'a> {
 }
 
 impl<'a> Partial<'a> {
-    fn new(file: &'a RemoteFile, into: &Path, report: &'a Report) -> Result<Self> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".fetching-");
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-        let temporary = builder.tempfile_in(into).map_err(|error| Error::io("write into", into, &error))?;
+    fn new(
+        file: &'a RemoteFile,
+        into: &Path,
+        report: &'a Report,
+        interrupt: Option<&'a Interrupt>,
+    ) -> Result<Self> {
+        let mut scratch = PartialFile::open(into, file.sha256.as_deref())?;
+        let mut hasher = HashingSink(Sha256::new());
+        let received = scratch.read(&mut hasher)?;
         Ok(Self {
             file,
             place: into.join(&file.filename),
-            temporary,
+            scratch,
             report,
-            hasher: Sha256::new(),
-            received: 0,
-            told: 0,
+            interrupt,
+            hasher: hasher.0,
+            received,
+            told: received,
             total: file.size,
             validator: None,
-            resumed: false,
+            resumed: received > 0,
         })
+    }
+
+    fn check_interrupt(&self) -> Result<(), Failure> {
+        self.interrupt.map_or(Ok(()), Interrupt::check).map_err(Failure::lasting)
     }
 
     /// One request for what is still missing.
     fn attempt(&mut self, client: &Client, trust: Trust) -> Result<(), Failure> {
+        self.check_interrupt()?;
         if self.received > 0 && self.validator.is_none() && self.file.sha256.is_none() {
             // Nothing would show that both parts belong together.
             self.restart().map_err(Failure::lasting)?;
@@ -158,6 +176,7 @@ impl<'a> Partial<'a> {
     fn copy(&mut self) -> Result<()> {
         let wrong = || Error::new(Code::Network, format!("{} is no path", shown(&self.file.url)));
         let path = self.file.url.to_file_path().map_err(|()| wrong())?;
+        self.restart()?;
         let content = std::fs::File::open(&path).map_err(|error| Error::io("read", &path, &error))?;
         self.total = content.metadata().ok().map(|metadata| metadata.len());
         self.stream(content).map_err(|failure| failure.error)
@@ -170,6 +189,7 @@ impl<'a> Partial<'a> {
         };
         let mut buffer = vec![0; BUFFER];
         loop {
+            self.check_interrupt()?;
             let count = match body.read(&mut buffer) {
                 Ok(0) => break,
                 Ok(count) => count,
@@ -177,7 +197,7 @@ impl<'a> Partial<'a> {
                 Err(error) => return Err(broke_off(error.to_string())),
             };
             let part = &buffer[..count];
-            self.temporary.write_all(part).map_err(|error| disk("write", self.temporary.path(), &error))?;
+            self.scratch.write_all(part).map_err(|error| disk("write", &self.place, &error))?;
             self.hasher.update(part);
             self.received += count as u64;
             if self.received - self.told >= STEP {
@@ -205,9 +225,7 @@ impl<'a> Partial<'a> {
     }
 
     fn restart(&mut self) -> Result<()> {
-        let failed = |error: std::io::Error| Error::io("write", &self.place, &error);
-        self.temporary.as_file().set_len(0).map_err(failed)?;
-        self.temporary.rewind().map_err(failed)?;
+        self.scratch.restart().map_err(|error| Error::io("write", &self.place, &error))?;
         self.hasher = Sha256::new();
         (self.received, self.told, self.resumed, self.validator) = (0, 0, false, None);
         self.total = self.file.size;
@@ -236,9 +254,7 @@ impl<'a> Partial<'a> {
     }
 
     fn finish(self) -> Result<Fetched> {
-        let failed = |error: &std::io::Error| Error::io("write", &self.place, error);
-        self.temporary.as_file().sync_all().map_err(|error| failed(&error))?;
-        self.temporary.persist(&self.place).map_err(|error| failed(&error.error))?;
+        self.scratch.persist(&self.place).map_err(|error| Error::io("write", &self.place, &error))?;
         Ok(Fetched { path: self.place, sha256: hex(self.hasher), size: self.received })
     }
 }

@@ -13,11 +13,13 @@ mod credentials;
 mod download;
 mod filename;
 mod html;
+mod locked;
 mod page;
+mod partial_file;
 mod route;
 mod variables;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -25,11 +27,13 @@ pub use config::{Access, INDEX_URL, Source, Strategy};
 pub use credentials::Credentials;
 pub use download::Fetched;
 pub use filename::sdist_version;
+pub use locked::LockedFile;
 pub use page::{MetadataFile, Page, RemoteFile};
 pub use route::{Routes, is_loopback};
 pub use variables::Variables;
 
 use crate::metadata::{Version, normalize};
+use crate::process::Interrupt;
 use crate::report::{Code, Error, Report, Result};
 use client::{Client, Trust};
 
@@ -69,6 +73,9 @@ pub struct Index {
     options: Options,
     report: Report,
     client: OnceLock<Client>,
+    interrupt: OnceLock<Interrupt>,
+    /// Hosts of locks that could not be reached: they are asked once.
+    unreachable: Mutex<HashSet<String>>,
     finding_out: Mutex<()>,
     pages: Mutex<HashMap<PageKey, Option<Arc<Page>>>>,
 }
@@ -80,6 +87,8 @@ impl Index {
             options,
             report,
             client: OnceLock::new(),
+            interrupt: OnceLock::new(),
+            unreachable: Mutex::new(HashSet::new()),
             finding_out: Mutex::new(()),
             pages: Mutex::new(HashMap::new()),
         }
@@ -88,6 +97,15 @@ impl Index {
     /// The index as this process's environment and folder define it.
     pub fn of_process(offline: bool, report: Report) -> Self {
         Self::new(Options::of_process(offline), report)
+    }
+
+    /// Makes every fetch end soon after `interrupt` is set. What was fetched until then is continued
+    /// by a later run.
+    #[must_use]
+    pub fn stopped_by(self, interrupt: &Interrupt) -> Self {
+        // A second one would be a mistake of ours, and the first is as good.
+        let _ = self.interrupt.set(interrupt.clone());
+        self
     }
 
     /// Whether fetching is forbidden.
@@ -222,7 +240,7 @@ impl Index {
         if self.options.offline && file.url.scheme() != "file" {
             return Err(offline(&file.filename));
         }
-        download::fetch(self.client()?, file, into, Trust::Server, &self.report)
+        self.fetch_trusting(file, into, Trust::Server)
     }
 
     /// As [`Index::fetch`], for a file whose sha256 does not come from where the file comes from: a
@@ -240,7 +258,11 @@ impl Index {
         if self.options.offline && file.url.scheme() != "file" {
             return Err(offline(&file.filename));
         }
-        download::fetch(self.client()?, file, into, Trust::Content, &self.report)
+        self.fetch_trusting(file, into, Trust::Content)
+    }
+
+    fn fetch_trusting(&self, file: &RemoteFile, into: &Path, trust: Trust) -> Result<Fetched> {
+        download::fetch(self.client()?, file, into, trust, &self.report, self.interrupt.get())
     }
 
     /// Shows `visit` the page of each source until it gives a value or the strategy says stop.

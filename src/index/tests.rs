@@ -1,5 +1,6 @@
 //! The index against a server that misbehaves, and once against the user's own.
 
+mod locked;
 mod tls;
 
 use std::sync::Arc;

@@ -25,7 +25,9 @@ pub(super) struct Choice {
     pub bare_linux: Option<File>,
 }
 
-/// Chooses among `files`: by tag, among equal ones by build tag (PEP 427).
+/// Chooses among `files`: by tag, among equal ones by build tag (PEP 427), then the first listed. A
+/// file that the lock lists comes before one that only the index has, and a withdrawn one is the last
+/// resort (PEP 592).
 pub(super) fn choose(files: &[File], environment: &Environment, exclude_newer: Option<&str>) -> Choice {
     let tags = environment.tags();
     let allowed: Vec<&File> = files
@@ -41,14 +43,14 @@ pub(super) fn choose(files: &[File], environment: &Environment, exclude_newer: O
         .filter_map(|file| {
             let wheel = file.wheel()?;
             let (rank, tag) = rank(wheel)?;
-            // A withdrawn file is the last resort (PEP 592).
-            Some(((rank, Reverse(build_order(wheel)), file.name.clone()), file.yanked.is_some(), tag, *file))
+            let key = (file.yanked.is_some(), !file.locked, rank, Reverse(build_order(wheel)));
+            Some((key, tag, *file))
         })
         .collect();
-    fitting.sort_by(|a, b| (a.1, &a.0).cmp(&(b.1, &b.0)));
+    fitting.sort_by(|a, b| a.0.cmp(&b.0));
     let count = fitting.len();
     let best =
-        fitting.into_iter().next().map(|(_, _, tag, file)| Fit { file: file.clone(), tag, fitting: count });
+        fitting.into_iter().next().map(|(_, tag, file)| Fit { file: file.clone(), tag, fitting: count });
     let bare = match &environment.platform {
         Platform::Linux(target) => {
             let tags = environment.tags().with_bare_linux(&target.arch.machine);

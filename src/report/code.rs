@@ -144,6 +144,7 @@ codes! {
     Offline = 604, Network, "needs the network", "`--offline` forbids a fetch that this needs. The message lists what is missing; `wheelbuild toolchain fetch` gets the pinned tools beforehand.";
     ToolMissing = 605, Network, "pinned tool missing", "A pinned tool has no build for this machine. Give one with `--zig` or `--uv`.";
     IndexConfig = 606, Usage, "unreadable index configuration", "The package index that pip or uv is configured to use cannot be found out.";
+    NoUsableHash = 630, Platform, "no hash that can be checked", "A lock names a file without a hash, or only with one of a kind that is broken (md5, sha1) or unknown. Nothing would show that what is fetched is what was locked. Lock again with a tool that writes sha256.";
     Registry = 640, Network, "image registry failure", "The image registry could not be reached, or refused what was asked. Credentials are taken from docker's configuration file (`~/.docker/config.json`, `DOCKER_CONFIG`, `REGISTRY_AUTH_FILE`) and the helpers it names.";
     NotInRegistry = 641, Network, "not in the registry", "The registry has no such image, tag or digest, or shows it to nobody without credentials.";
     LeftArchive = 660, Network, "left the archive", "A pinned package is in no Debian archive that is configured. Archives keep few versions, and another one is never used silently. The message names the file, its sha256 and the folder of the cache to put it into; `--debian-archive URL|DIR` names an archive or a folder that still has it.";
