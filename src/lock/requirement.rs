@@ -7,13 +7,16 @@ use url::Url;
 
 use super::model::{Edge, Source};
 use super::{Marker, Range};
-use crate::metadata::normalize;
+use crate::metadata::{normalize, wrong_name};
 
 /// Reads a PEP 508 requirement. The error is a sentence.
 ///
 /// The marker is read apart from the rest, since it may use sets that older readers refuse.
 pub(super) fn edge(text: &str) -> Result<Edge, String> {
     let (requirement, marker) = split_marker(text);
+    if let Some(name) = wrong_name(requirement) {
+        return Err(format!("`{}` is no valid name", name.escape_debug()));
+    }
     let read = Requirement::<Url>::from_str(requirement.trim()).map_err(|error| error.message.to_string())?;
     let (mut range, mut source) = (None, None);
     match read.version_or_url {
@@ -64,7 +67,7 @@ mod tests {
         let read = edge("a @ https://h.invalid/x;y/a-1.zip ; python_version>'3'").unwrap();
         assert_eq!(read.source, Some(Source::Archive("https://h.invalid/x;y/a-1.zip".into())));
         assert!(edge("a @ git+https://h.invalid/a.git@v1").unwrap().source.is_some());
-        for bad in ["", "-r x", "a b", "a==x y"] {
+        for bad in ["", "-r x", "a b", "a==x y", "A- ; x", "a-==1", "a[x-]", "a[x_, y]==1"] {
             assert!(edge(bad).is_err(), "{bad}");
         }
     }

@@ -8,7 +8,7 @@
 mod name;
 mod parse;
 
-pub use name::{is_valid_name, normalize};
+pub use name::{is_valid_name, normalize, wrong_name};
 pub use pep440_rs::Version;
 
 use crate::report::{Code, Error, Result};

@@ -34,3 +34,17 @@ pub fn normalize(name: &str) -> String {
     }
     out
 }
+
+/// The first name in a requirement, of its project or of an extra, that is none. pep508_rs stops the
+/// program at a name that ends in `-`, `_` or `.`, so what comes from outside is asked this first.
+pub fn wrong_name(requirement: &str) -> Option<&str> {
+    let requirement = requirement.trim_start();
+    let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    let end = requirement.find(|c: char| !is_part(c)).unwrap_or(requirement.len());
+    let (name, rest) = requirement.split_at(end);
+    if !is_valid_name(name) {
+        return Some(name);
+    }
+    let extras = rest.trim_start().strip_prefix('[')?.split(']').next()?;
+    extras.split(',').map(str::trim).find(|extra| !extra.is_empty() && !is_valid_name(extra))
+}

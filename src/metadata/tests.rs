@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{Metadata, is_valid_name, normalize, version_eq};
+use super::{Metadata, is_valid_name, normalize, version_eq, wrong_name};
 use crate::report::Code;
 
 fn refused(bytes: &[u8]) -> String {
@@ -88,6 +88,18 @@ fn names_are_normalized_as_pep_503_says() {
     }
     for bad in ["", "-a", "a-", "a b", "é", "a/b", "a\n", "."] {
         assert!(!is_valid_name(bad), "{bad}");
+    }
+}
+
+#[test]
+fn names_in_requirements_are_checked_before_a_library_sees_them() {
+    for good in ["a", "a.b-c >= 1", "a[x,y_z] ; m", "a [ x , y ]==1", "a[]", "a@https://h.invalid/b-;c-"] {
+        assert_eq!(wrong_name(good), None, "{good}");
+    }
+    for (bad, name) in
+        [("A- x", "A-"), ("", ""), ("a_", "a_"), ("a[b,c-]", "c-"), ("a.[b]", "a."), ("-r x", "-r")]
+    {
+        assert_eq!(wrong_name(bad), Some(name), "{bad}");
     }
 }
 

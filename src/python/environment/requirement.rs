@@ -6,7 +6,7 @@ use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder, Requirement as Pep5
 use url::Url;
 
 use super::Requirement;
-use crate::metadata::normalize;
+use crate::metadata::{normalize, wrong_name};
 use crate::python::interpreter::BuildPython;
 use crate::report::{Code, Error, Result};
 
@@ -17,6 +17,10 @@ use crate::report::{Code, Error, Result};
 /// [`Code::BadPyproject`].
 pub(super) fn parse(text: &str) -> Result<Pep508<Url>> {
     let shown = text.escape_default();
+    if let Some(name) = wrong_name(text) {
+        return Err(Error::new(Code::BadPyproject, format!("`{shown}` is no build requirement"))
+            .cause(format!("`{}` is no valid name", name.escape_default())));
+    }
     let requirement = Pep508::<Url>::from_str(text).map_err(|error| {
         let why = error.to_string();
         Error::new(Code::BadPyproject, format!("`{shown}` is no build requirement"))
@@ -110,6 +114,8 @@ mod tests {
             "a @ file:///etc/x",
             "a\n-r x",
             "git+https://x.test/a",
+            "name- >=1",
+            "name[extra_]",
             "",
         ] {
             assert_eq!(parse(bad).unwrap_err().code(), Code::BadPyproject, "{bad}");

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use pep508_rs::{Requirement, VerbatimUrl};
 
 use super::verdict::{Docket, listed};
-use crate::metadata::{Metadata, normalize};
+use crate::metadata::{Metadata, normalize, wrong_name};
 use crate::report::Code;
 
 /// Fields that decide what an installer does. PEP 643 promises more, but a changed summary hurts nobody.
@@ -54,6 +54,7 @@ fn values(metadata: &Metadata, field: &str) -> BTreeSet<String> {
     let values = metadata.get_all(field).into_iter();
     values
         .map(|value| match field {
+            "Requires-Dist" if wrong_name(value).is_some() => squeezed(value),
             "Requires-Dist" => Requirement::<VerbatimUrl>::from_str(value)
                 .map_or_else(|_| squeezed(value), |requirement| requirement.to_string()),
             "Provides-Extra" => normalize(value),
