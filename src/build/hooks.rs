@@ -43,6 +43,7 @@ impl Builder<'_> {
     /// when a link was missing it, with sources that the build would download, and with native libraries
     /// that were looked for and not found. Each run starts from a fresh source tree, so that
     /// a first build and a repeated one do the same.
+    #[allow(clippy::too_many_arguments, reason = "one value of every stage before it")]
     pub(super) fn run_hooks(
         &self,
         job: &Job<'_>,

@@ -119,6 +119,7 @@ impl Builder<'_> {
     }
 
     /// Everything that went in, for SBOM and provenance.
+    #[allow(clippy::too_many_arguments, reason = "one value of every stage before it")]
     fn record(
         &self,
         job: &Job<'_>,

@@ -418,9 +418,7 @@ impl Maker<'_> {
     fn check_application(&self, packages: &Layer, layer: &Layer, lower: &Root) -> Result<()> {
         let file = |facts: &PathFacts| !matches!(facts, PathFacts::Folder);
         let taken = layer.facts.paths.iter().find(|(path, facts)| {
-            file(facts)
-                && lower.get(path).is_none()
-                && packages.facts.paths.get(*path).is_some_and(|facts| file(facts))
+            file(facts) && lower.get(path).is_none() && packages.facts.paths.get(*path).is_some_and(file)
         });
         match taken {
             None => Ok(()),

@@ -79,7 +79,6 @@ fn read_stream(stream: impl Read) -> io::Result<(Digest, LayerFacts)> {
         };
         facts.paths.insert(path, here);
     }
-    drop(archive);
     io::copy(&mut hashing, &mut io::sink())?;
     Ok((Digest::from(<[u8; 32]>::from(hashing.hash.finalize())), facts))
 }

@@ -196,10 +196,11 @@ fn digest_of(folder: &Path, entries: &[archive::Entry], cache: &Cache) -> Result
         }
     }
     let place = cache.folder("digests")?.join(format!("tree-{}", Digest::of(&stamps)));
-    if !is_fresh && let Ok(known) = std::fs::read_to_string(&place) {
-        if let Ok(digest) = known.trim().parse() {
-            return Ok(digest);
-        }
+    if !is_fresh
+        && let Ok(known) = std::fs::read_to_string(&place)
+        && let Ok(digest) = known.trim().parse()
+    {
+        return Ok(digest);
     }
     let mut text = String::new();
     for entry in entries {

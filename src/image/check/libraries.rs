@@ -16,6 +16,9 @@ struct Loaded<'s> {
     program: Option<(&'s str, &'s ElfFacts)>,
 }
 
+/// A file whose needs are to be followed, with what led to it, nearest first.
+type Waiting<'s> = (&'s str, &'s ElfFacts, Vec<(&'s str, &'s ElfFacts)>);
+
 pub(super) fn check(subject: &Subject<'_>, findings: &mut Vec<Finding>) {
     let libc = subject.libc();
     let environment = subject.config.variable("LD_LIBRARY_PATH");
@@ -87,8 +90,7 @@ impl<'s> Walk<'s, '_> {
         loaded: &Loaded<'s>,
         into: &mut HashMap<String, Option<String>>,
     ) {
-        let mut queue: Vec<(&'s str, &'s ElfFacts, Vec<(&'s str, &'s ElfFacts)>)> =
-            vec![(path, elf, loaded.program.into_iter().collect())];
+        let mut queue: Vec<Waiting<'s>> = vec![(path, elf, loaded.program.into_iter().collect())];
         let mut at = 0;
         while at < queue.len() {
             let (path, elf, before) = queue[at].clone();
@@ -214,13 +216,7 @@ impl<'s> Walk<'s, '_> {
     }
 
     /// Where symbols have no versions each must be there by name: musl's loader binds them all at once.
-    fn symbols(
-        &mut self,
-        path: &str,
-        elf: &ElfFacts,
-        queue: &[(&str, &ElfFacts, Vec<(&str, &ElfFacts)>)],
-        loaded: &Loaded<'_>,
-    ) {
+    fn symbols(&mut self, path: &str, elf: &ElfFacts, queue: &[Waiting<'_>], loaded: &Loaded<'_>) {
         if elf.imports.is_empty() {
             return;
         }

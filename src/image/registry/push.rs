@@ -257,7 +257,7 @@ impl Sender<'_> {
         let headers = vec![("content-type", descriptor.media_type.clone())];
         let url = self.client.url(&format!("manifests/{version}"))?;
         let answer = self.call(Method::PUT, url, headers, Body::Bytes(bytes))?;
-        if !matches!(answer.status, 201 | 202 | 200) {
+        if !matches!(answer.status, 200..=202) {
             return Err(answer.refusal());
         }
         let knows_subjects = answer.header("oci-subject").is_some();
