@@ -103,10 +103,10 @@ run_image() {
         # rules_python's start script starts the interpreter again, which qemu-user alone cannot follow:
         # its module is run directly. The interpreter of the tests brings its C library along.
         aarch64)
-            local files=$tree$workdir/$cmd.runfiles own=${tree}${entrypoint%/usr/bin/*} paths
-            paths=$(find "$files/_main" -maxdepth 2 -name site-packages | tr '\n' ':')
-            said=$(env -i "PYTHONPATH=$paths$files/_main" qemu-aarch64-static -L "$own" \
-                -E "LD_LIBRARY_PATH=$own/usr/lib/aarch64-linux-gnu" "$tree$entrypoint" -S "$files/_main/app.py")
+            local runfiles=$tree$workdir/$cmd.runfiles own=${tree}${entrypoint%/usr/bin/*} paths
+            paths=$(find "$runfiles/_main" -maxdepth 2 -name site-packages | tr '\n' ':')
+            said=$(env -i "PYTHONPATH=$paths$runfiles/_main" qemu-aarch64-static -L "$own" \
+                -E "LD_LIBRARY_PATH=$own/usr/lib/aarch64-linux-gnu" "$tree$entrypoint" -S "$runfiles/_main/app.py")
             ;;
     esac
     echo "   $2 says: $said"
