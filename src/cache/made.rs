@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use super::Cache;
+use crate::process::wait_for_lock;
 use crate::report::{Error, Report, Result};
 
 impl Cache {
@@ -30,7 +31,7 @@ impl Cache {
         let lock = File::create(&lock_path).map_err(|error| Error::io("make", &lock_path, &error))?;
         if lock.try_lock().is_err() {
             report.detail(format!("waiting for another process that makes `{}`", place.display()));
-            lock.lock().map_err(|error| Error::io("lock", &lock_path, &error))?;
+            wait_for_lock(&lock).map_err(|error| Error::io("lock", &lock_path, &error))?;
         }
         if place.is_dir() {
             return Ok(place);

@@ -13,6 +13,7 @@ use super::credentials::basic;
 use super::page::{ACCEPT, JSON, Page};
 use super::route::{Routes, is_loopback};
 use super::{Source, Variables};
+use crate::process::{Abandonable, abandonable, check_halted, pause};
 use crate::report::{Code, Error, Report, Result, redact};
 
 /// More hops than any index needs.
@@ -43,7 +44,7 @@ pub(super) struct Answer {
     /// Where it came from after redirects.
     pub url: Url,
     headers: ureq::http::HeaderMap,
-    pub body: ureq::BodyReader<'static>,
+    pub body: Abandonable,
 }
 
 impl Answer {
@@ -87,7 +88,7 @@ impl Failure {
 impl Client {
     pub fn new(access: Access, variables: Variables, report: Report) -> Self {
         let (routes, keyring) = (Routes::default(), Mutex::default());
-        Self { access, variables, report, routes, keyring, pause: std::thread::sleep }
+        Self { access, variables, report, routes, keyring, pause }
     }
 
     pub fn access(&self) -> &Access {
@@ -118,6 +119,7 @@ impl Client {
                 Ok(value) => return Ok(value),
                 Err(failure) => failure,
             };
+            check_halted()?;
             tries += 1;
             fruitless = if failure.progressed { 0 } else { fruitless + 1 };
             if !failure.passing || fruitless > self.access.retries || tries >= MOST_TRIES {
@@ -127,6 +129,7 @@ impl Client {
             let pause = failure.pause.unwrap_or(grown).min(LONGEST_PAUSE);
             self.report.detail(format!("{what}: {}; trying again", failure.error));
             (self.pause)(pause);
+            check_halted()?;
         }
     }
 
@@ -148,7 +151,11 @@ impl Client {
             if let Some(authorization) = authorization {
                 request = request.header("authorization", authorization);
             }
-            let response = request.call().map_err(|error| failure(&url, &error))?;
+            let called = abandonable(move || request.call());
+            let response = match called {
+                Ok(response) => response.map_err(|error| failure(&url, &error))?,
+                Err(_) => return Err(interrupted()),
+            };
             let status = response.status().as_u16();
             let moved = matches!(status, 301 | 302 | 303 | 307 | 308);
             let location = response.headers().get("location").and_then(|value| value.to_str().ok());
@@ -162,7 +169,12 @@ impl Client {
                 }
                 None => {
                     let (parts, body) = response.into_parts();
-                    return Ok(Answer { status, url, headers: parts.headers, body: body.into_reader() });
+                    return Ok(Answer {
+                        status,
+                        url,
+                        headers: parts.headers,
+                        body: Abandonable::new(body.into_reader()),
+                    });
                 }
             }
         }
@@ -312,6 +324,11 @@ fn failure(url: &Url, error: &ureq::Error) -> Failure {
         Http::Io(_) | Http::ConnectionFailed | Http::Protocol(_) => Failure::passing(ours.cause(text)),
         _ => Failure::lasting(ours.cause(text)),
     }
+}
+
+/// The process is to end.
+fn interrupted() -> Failure {
+    Failure::lasting(Error::new(Code::Interrupted, "interrupted"))
 }
 
 /// Reading or writing what is fetched failed on our side.

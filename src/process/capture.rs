@@ -62,13 +62,8 @@ where
 }
 
 fn wait(command: duct::Expression, program: &Path, env: &BTreeMap<OsString, OsString>) -> Result<Output> {
-    let output = command
-        .full_env(env)
-        .stdin_null()
-        .stdout_capture()
-        .stderr_capture()
-        .unchecked()
-        .run()
+    let command = command.full_env(env).stdin_null().stdout_capture().stderr_capture().unchecked();
+    let output = super::run_program(command)
         .or_code(Code::InputNotFound, || format!("cannot start `{}`", program.display()))?;
     if output.status.success() {
         return Ok(Output { stdout: output.stdout, stderr: output.stderr });

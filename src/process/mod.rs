@@ -2,7 +2,8 @@
 //!
 //! A build hook is somebody else's code. [`run`] starts it in a [`Sandbox`]: on Linux in namespaces
 //! of its own with an empty root, without a network, under limits, and so that nothing of it
-//! outlives the call. [`capture`] is for trusted short runs (the resolver, interpreter facts).
+//! outlives the call. [`capture`] and [`run_program`] are for trusted short runs (the resolver,
+//! interpreter facts).
 //!
 //! How a run works: this executable starts itself again as a *supervisor* (`supervisor/`), a
 //! process with one thread, so that it may fork and change its identity where the caller, which
@@ -18,6 +19,7 @@ mod interrupt;
 mod isolation;
 mod log;
 mod names;
+mod program;
 mod run;
 mod sandbox;
 #[cfg_attr(not(target_os = "linux"), path = "supervisor/elsewhere.rs")]
@@ -28,6 +30,9 @@ pub use environment::{BUILD_HOME, base_environment, passthrough};
 pub use interrupt::Interrupt;
 pub use isolation::{Isolation, IsolationChoice, available, choose, expect, set_supervisor};
 pub use names::look_up_without_modules;
+pub use program::{
+    Abandonable, abandonable, check_halted, halt, pause, run_program, run_program_within, wait_for_lock,
+};
 pub use run::run;
 pub use sandbox::{Command, Limit, Limits, Mount, Outcome, Sandbox, Status};
 pub use supervisor::{SUPERVISOR_ARGUMENT, sandbox_entry};

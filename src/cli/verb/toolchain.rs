@@ -2,7 +2,7 @@
 
 use crate::cache::Cache;
 use crate::cli::typed::ToolchainAction;
-use crate::cli::{Context, print, print_json, print_path, ready, terminal};
+use crate::cli::{Context, interrupt, print, print_json, print_path, ready, terminal};
 use crate::index::Index;
 use crate::report::Result;
 use crate::target::Target;
@@ -18,6 +18,7 @@ pub fn run(action: &ToolchainAction, context: &Context) -> Result<()> {
     match action {
         ToolchainAction::List => list(&tools, context),
         ToolchainAction::Fetch { tools: names, wheels: Some(folder), host } => {
+            interrupt()?;
             let wheels = tools.wheels(names, host.as_deref(), folder)?;
             if context.global.json {
                 return print_json(&serde_json::json!({ "version": 1, "wheels": wheels }));
@@ -25,6 +26,7 @@ pub fn run(action: &ToolchainAction, context: &Context) -> Result<()> {
             wheels.iter().try_for_each(|wheel| print(&wheel.display().to_string()))
         }
         ToolchainAction::Fetch { tools: names, .. } => {
+            interrupt()?;
             let names: Vec<&str> = names.iter().map(String::as_str).collect();
             let fetched = tools.fetch(&names)?;
             if context.global.json {
@@ -38,6 +40,7 @@ pub fn run(action: &ToolchainAction, context: &Context) -> Result<()> {
         }
         ToolchainAction::Kit { target, cxx, zig, output } => {
             let target: Target = target.parse()?;
+            interrupt()?;
             let zig = tools.zig(ready::zig(zig.as_ref(), &found.config, &tools)?.as_deref())?;
             let paths = kit::ensure(&zig, &target, *cxx, &cache.folder("kits")?, &context.report)?;
             if let Some(output) = output {

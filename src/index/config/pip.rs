@@ -45,14 +45,13 @@ pub(super) fn ask(python: &Path, variables: &Variables) -> Result<Settings> {
             .hint(format!("or install pip for it: `{} -m ensurepip`", python.display()))
     };
     // As a name, not as a path: a path without a folder would be sought in the current one.
-    let output = duct::cmd(python.as_os_str(), ["-c", SCRIPT])
+    let command = duct::cmd(python.as_os_str(), ["-c", SCRIPT])
         .full_env(variables.iter())
         .stdin_null()
         .stdout_capture()
         .stderr_capture()
-        .unchecked()
-        .run()
-        .map_err(|error| failed().cause(error.to_string()))?;
+        .unchecked();
+    let output = crate::process::run_program(command).map_err(|error| failed().cause(error.to_string()))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         return Err(failed().cause(said.trim().lines().next_back().unwrap_or("no output").to_owned()));

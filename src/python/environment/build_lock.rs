@@ -199,7 +199,7 @@ impl BuildLock {
         std::fs::create_dir_all(folder).map_err(|error| failed(&error))?;
         // The folder itself is locked, so that no other file appears beside the lock.
         let guard = File::open(folder).map_err(|error| failed(&error))?;
-        guard.lock().map_err(|error| failed(&error))?;
+        crate::process::wait_for_lock(&guard).map_err(|error| failed(&error))?;
         let before = Self::read(path)?;
         let mut lock = before.clone();
         change(&mut lock);

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cache::Cache;
 use crate::index::Index;
+use crate::process::run_program;
 use crate::report::{Code, Error, Report, Result, redact};
 
 /// Variables of the user that uv may see: how to reach the network, where to find programs.
@@ -70,19 +71,18 @@ impl Uv<'_> {
             environment.push(("UV_OFFLINE".to_owned(), "1".to_owned()));
         }
         self.report.debug(format!("uv {}", redact(&arguments.join(" "))));
-        let output = duct::cmd(self.program.as_os_str(), arguments)
+        let command = duct::cmd(self.program.as_os_str(), arguments)
             .full_env(environment)
             .dir(folder)
             .stdin_bytes(stdin)
             .stdout_capture()
             .stderr_capture()
-            .unchecked()
-            .run()
-            .map_err(|error| {
-                Error::new(Code::InputNotFound, format!("cannot start `{}`", self.program.display()))
-                    .cause(error.to_string())
-                    .hint("name another uv with `--uv /path/to/uv`")
-            })?;
+            .unchecked();
+        let output = run_program(command).map_err(|error| {
+            Error::new(Code::InputNotFound, format!("cannot start `{}`", self.program.display()))
+                .cause(error.to_string())
+                .hint("name another uv with `--uv /path/to/uv`")
+        })?;
         Ok(Said {
             success: output.status.success(),
             stdout: String::from_utf8_lossy(&output.stdout).into_owned(),

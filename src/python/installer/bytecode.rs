@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::process::run_program;
 use crate::report::{Code, Error, Report, Result};
 
 /// Compiles every module below `folder` by the interpreter `python`.
@@ -19,17 +20,16 @@ pub fn compile(python: &Path, folder: &Path, root: &Path, seen_at: &str, report:
     // Isolated and without site: nothing of the user's, and nothing of the environment, runs.
     let mut arguments = vec!["-I", "-S", "-m", "compileall", "-q", "-f", "-j", "0"];
     arguments.extend(["--invalidation-mode", "unchecked-hash", "-s", &root, "-p", seen_at, &folder]);
-    let output = duct::cmd(python, &arguments)
+    let command = duct::cmd(python, &arguments)
         .full_env([("LC_ALL", "C.UTF-8"), ("PYTHONHASHSEED", "0")])
         .stdin_null()
         .stdout_capture()
         .stderr_capture()
-        .unchecked()
-        .run()
-        .map_err(|error| {
-            Error::new(Code::InterpreterNotFound, format!("cannot start `{}`", python.display()))
-                .cause(error.to_string())
-        })?;
+        .unchecked();
+    let output = run_program(command).map_err(|error| {
+        Error::new(Code::InterpreterNotFound, format!("cannot start `{}`", python.display()))
+            .cause(error.to_string())
+    })?;
     if !output.status.success() {
         report.debug(format!("some modules do not compile:\n{}", String::from_utf8_lossy(&output.stdout)));
     }

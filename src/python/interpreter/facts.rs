@@ -124,9 +124,8 @@ pub(super) fn ask(program: &Path) -> Result<Facts> {
     for name in crate::python::view::HOOK_VARIABLES {
         command = command.env_remove(name);
     }
-    let handle = command.start().map_err(|error| failed(error.to_string()))?;
-    let Some(output) = handle.wait_timeout(PATIENCE).map_err(|error| failed(error.to_string()))? else {
-        let _ = handle.kill();
+    let ended = crate::process::run_program_within(command, PATIENCE);
+    let Some(output) = ended.map_err(|error| failed(error.to_string()))? else {
         return Err(failed(format!("it did not answer within {} s", PATIENCE.as_secs())));
     };
     if !output.status.success() {

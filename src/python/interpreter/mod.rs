@@ -240,13 +240,12 @@ fn of_version(version: PythonVersion, search: &Search, report: &Report) -> Resul
 /// [`Code::Network`] with uv's last words.
 pub fn download(uv: &Path, version: PythonVersion, report: &Report) -> Result<()> {
     report.info(format!("downloading Python {version} with uv"));
-    let output = duct::cmd!(uv, "python", "install", "--no-bin", version.to_string())
+    let command = duct::cmd!(uv, "python", "install", "--no-bin", version.to_string())
         .stdin_null()
         .stdout_capture()
         .stderr_capture()
-        .unchecked()
-        .run()
-        .map_err(|error| Error::io("start", uv, &error))?;
+        .unchecked();
+    let output = crate::process::run_program(command).map_err(|error| Error::io("start", uv, &error))?;
     if output.status.success() {
         return Ok(());
     }
