@@ -163,11 +163,9 @@ impl Builder<'_> {
                 &requirements.wheels,
             )?
         };
-        if job.isolation.moves_paths() {
-            return Ok(environment.root);
-        }
         // Without a read-only mount an earlier build may have written into it.
-        match environment.verify() {
+        let whole = if job.isolation.moves_paths() { environment.look_over() } else { environment.verify() };
+        match whole {
             Ok(()) => Ok(environment.root),
             Err(error) => {
                 self.report.warn(format!("{}: made anew", error.headline()));

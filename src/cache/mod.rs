@@ -18,9 +18,11 @@ mod digest;
 mod key;
 mod made;
 mod prune;
+mod seal;
 mod store;
 
 pub use digest::Digest;
 pub use key::{Key, KeyParts};
 pub use prune::{Pruned, Usage};
+pub use seal::{is_sealed, seal};
 pub use store::{Cache, RequestEntry, Requirement, ResultEntry};

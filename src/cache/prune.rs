@@ -76,6 +76,7 @@ impl Cache {
             ("uv", age),
             ("requirements", age),
             ("locks", age),
+            ("logs", age),
             ("interpreters", age),
             ("tools", age),
             ("bytecode", age),

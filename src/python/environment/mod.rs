@@ -66,6 +66,19 @@ impl Environment {
         }
     }
 
+    /// The same, but every file is read only where the folder's looks have changed.
+    ///
+    /// # Errors
+    /// As [`Environment::verify`].
+    pub fn look_over(&self) -> Result<()> {
+        if crate::cache::is_sealed(&self.root) {
+            return Ok(());
+        }
+        self.verify()?;
+        crate::cache::seal(&self.root);
+        Ok(())
+    }
+
     /// Removes the environment from `cache`, to be made anew.
     ///
     /// # Errors

@@ -78,7 +78,12 @@ fn have(zig: &Zig, parts: &[Part], store: &Path, report: &Report) -> Result<KitP
             ));
         }
     }
-    let making = |part: &Part| report.phase(&part.name(), "kit", || make(zig, &kit, *part));
+    parts.iter().try_for_each(|part| heal(&kit, *part, report))?;
+    let making = |part: &Part| {
+        report.phase(&part.name(), "kit", || make(zig, &kit, *part))?;
+        crate::cache::seal(&part.folder(&kit));
+        Ok(())
+    };
     let missing = parts.iter().filter(|part| !part.is_there(&kit));
     let (headers, others): (Vec<&Part>, Vec<&Part>) = missing.partition(|part| **part == Part::Headers);
     // The others are compiled with the headers, and without each other: at the same time, since
@@ -91,6 +96,27 @@ fn have(zig: &Zig, parts: &[Part], store: &Path, report: &Report) -> Result<KitP
             .try_for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
     })?;
     Ok(kit)
+}
+
+/// Removes a part that is not as it was made, so that it is made anew.
+fn heal(kit: &KitPaths, part: Part, report: &Report) -> Result<()> {
+    let folder = part.folder(kit);
+    if !folder.is_dir() || crate::cache::is_sealed(&folder) {
+        return Ok(());
+    }
+    if part.is_there(kit) {
+        match kit.check(part) {
+            Ok(()) => {
+                crate::cache::seal(&folder);
+                return Ok(());
+            }
+            Err(error) => {
+                let why = error.causes().join(", ");
+                report.warn(format!("the kit part `{}` is damaged and made anew: {why}", part.name()));
+            }
+        }
+    }
+    part.discard(kit)
 }
 
 /// Makes one part unless it is there. Those it is made with must be.

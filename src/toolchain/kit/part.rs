@@ -56,6 +56,23 @@ impl Part {
         self.folder(kit).join(Contents::FILE).is_file()
     }
 
+    /// Removes what is at the part's place: at once, for others may look for it meanwhile.
+    pub fn discard(&self, kit: &KitPaths) -> Result<()> {
+        let folder = self.folder(kit);
+        let above = folder.parent().ok_or_else(|| Error::bug("a part lies in no folder"))?;
+        let scratch = tempfile::Builder::new()
+            .prefix(".discarded-")
+            .tempdir_in(above)
+            .map_err(|error| Error::io("make a folder in", above, &error))?;
+        match fs::rename(&folder, scratch.path().join("part")) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io("remove", &folder, &error))
+            }
+            // Another process was faster.
+            _ => Ok(()),
+        }
+    }
+
     /// Puts the part at its place unless it is there: `make` fills an empty folder, with its list of
     /// contents, which is then renamed. Processes that want the same part wait for the first one.
     pub fn place(&self, kit: &KitPaths, make: impl FnOnce(&Path) -> Result<()>) -> Result<()> {
@@ -100,7 +117,7 @@ pub(super) fn oldest(target: &Target) -> Target {
 /// Waits for the lock at `path`; it is free again when the file is dropped or the process ends.
 fn lock(path: &Path) -> Result<File> {
     let file = File::create(path).map_err(|error| Error::io("make", path, &error))?;
-    file.lock().map_err(|error| Error::io("lock", path, &error))?;
+    crate::process::wait_for_lock(&file).map_err(|error| Error::io("lock", path, &error))?;
     Ok(file)
 }
 
