@@ -15,6 +15,13 @@ pub struct Answer {
     /// Extension modules whose compilation raised, with the exception.
     #[serde(default)]
     pub failed_extensions: BTreeMap<String, String>,
+    /// Extension modules that setup() was given.
+    #[serde(default)]
+    pub declared_extensions: Vec<String>,
+    /// Translators (Cython and the like) that the package looked for in vain, each with a source of
+    /// the tree that it would have translated.
+    #[serde(default)]
+    pub untranslated: BTreeMap<String, String>,
 }
 
 /// How the hooks ended.

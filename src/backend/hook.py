@@ -7,8 +7,10 @@ environment holds it, whatever it is), programs (folders of the build's own prog
 compilers at once), out (folder for the wheel), result (file to write).
 
 The answer says one of three things: which requirements are still missing, which wheel was built,
-or which exception ended the hook. Besides, it lists the extension modules whose compilation raised
-an error, even when the package caught it: a wheel without them is not what was asked for.
+or which exception ended the hook. Besides, it lists what tells that a wheel is less than what was
+asked for, even when the package went on without a word: extension modules that were declared, those
+whose compilation raised an error, and translators of sources in the tree (Cython and the like) that
+the package's own scripts looked for and did not find.
 """
 
 import gc
@@ -25,6 +27,73 @@ from _wheelbuild_view import when_imported
 
 EXTENSIONS = "_wheelbuild_extensions"
 BUILD_FOLDER = ".wheelbuild-build"
+declared_extensions = set()
+looked_for = set()
+
+# What makes extension modules out of sources, by the sources' endings.
+TRANSLATORS = {
+    "Cython": (".pyx",),
+    "pybind11": (".cpp", ".cc", ".cxx"),
+    "nanobind": (".cpp", ".cc", ".cxx"),
+    "setuptools_rust": ("Cargo.toml",),
+}
+
+
+class Unfound:
+    """The last finder: notes which translators the tree's own scripts look for in vain.
+
+    setuptools itself looks for Cython, too, and means nothing by it.
+    """
+
+    tree = os.getcwd() + os.sep
+
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        if name in TRANSLATORS:
+            frame = sys._getframe(1)
+            while frame is not None and "importlib" in frame.f_code.co_filename:
+                frame = frame.f_back
+            file = frame.f_code.co_filename if frame else ""
+            if not os.path.isabs(file) or file.startswith(cls.tree):
+                looked_for.add(name)
+        return None
+
+
+def untranslated():
+    """The translators that were looked for in vain, each with a source it would have translated."""
+    found = {}
+    for folder, _, files in os.walk(".") if looked_for else ():
+        for file in sorted(files):
+            for name in looked_for:
+                if name not in found and file.endswith(TRANSLATORS[name]):
+                    found[name] = os.path.normpath(os.path.join(folder, file))
+    return found
+
+
+def watch_declarations():
+    """Notes the extensions that setup() is given, before and after its commands change them."""
+
+    def note(distribution):
+        for extension in getattr(distribution, "ext_modules", None) or ():
+            name = getattr(extension, "name", None)
+            # Without sources it only makes setuptools take the wheel for a platform's.
+            if isinstance(name, str) and getattr(extension, "sources", None):
+                declared_extensions.add(name)
+
+    def change(module):
+        original = module.Distribution.run_commands
+
+        def run_commands(self):
+            note(self)
+            try:
+                return original(self)
+            finally:
+                note(self)
+
+        module.Distribution.run_commands = run_commands
+
+    for package in ("distutils", "setuptools._distutils"):
+        when_imported(package + ".dist", change)
 
 
 def build_extensions(jobs):
@@ -102,7 +171,9 @@ def ask_requirements(backend, settings, spec):
 
 
 def run(spec):
+    sys.meta_path.append(Unfound)
     build_extensions(spec["jobs"])
+    watch_declarations()
     backend = load(spec)
     # What was imported stays: later searches need not go through it, and they need not be as frequent
     # as in a program that runs for long.
@@ -136,6 +207,8 @@ def main():
             answer["module"] = error.name
         code = 1
     answer["failed_extensions"] = getattr(sys.modules.get(EXTENSIONS), "failed", {})
+    answer["declared_extensions"] = sorted(declared_extensions)
+    answer["untranslated"] = untranslated()
     sys.stdout.flush()
     sys.stderr.flush()
     with open(spec["result"], "w", encoding="utf-8") as file:

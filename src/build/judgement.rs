@@ -104,6 +104,13 @@ impl Builder<'_> {
         let python_api = native.then(|| elf::python_api(job.python.c_api_library(), &[])).transpose()?;
         let mut lost = outcome.failed_extensions.clone();
         lost.extend(diagnosis::lost_extensions(&outcome.calls));
+        let mut against_pure = diagnosis::against_pure(&outcome.calls);
+        against_pure.extend(outcome.untranslated.iter().map(|(translator, source)| {
+            format!(
+                "`{source}` is there and `{translator}`, which its build looked for, is not: \
+                 add it with `--build-requires {translator}`"
+            )
+        }));
         let prefixes: Vec<String> =
             outcome.places.iter().map(|place| place.inside.display().to_string()).collect();
         let expectation = Expectation {
@@ -112,6 +119,8 @@ impl Builder<'_> {
             python_api: python_api.as_ref().map(|table| table as &dyn Symbols),
             allow_pure: self.options.allow_pure,
             lost_extensions: &lost,
+            declared_extensions: &outcome.declared_extensions,
+            against_pure: &against_pure,
             build_prefixes: &prefixes,
             ..Expectation::new(*job.target, job.python.version)
         };

@@ -106,6 +106,36 @@ pub fn lost_extensions(calls: &[Call]) -> Vec<String> {
     lost
 }
 
+/// What the calls say against a wheel that has nothing compiled in it: shared objects that were linked
+/// and are nowhere now, and small generated sources that did not compile. A package asks its questions
+/// with such sources, too, but one with nothing to compile has none to ask.
+pub fn against_pure(calls: &[Call]) -> Vec<String> {
+    let shown = |call: &Call, path: &std::path::Path| {
+        path.strip_prefix(&call.cwd).unwrap_or(path).display().to_string()
+    };
+    let mut reasons = Vec::new();
+    for (at, call) in calls.iter().enumerate() {
+        if counts_as(call, Probe::Likely) {
+            let worked =
+                |path| calls[at + 1..].iter().any(|later| later.succeeded() && later.sources.contains(path));
+            if let Some(source) = call.sources.first().filter(|source| !worked(source)) {
+                reasons.push(format!("`{}` did not compile", shown(call, source)));
+            }
+        }
+        if call.is_link()
+            && call.shared
+            && call.succeeded()
+            && call.probe == Probe::No
+            && call.target != "build"
+            && let Some(output) = &call.output
+        {
+            reasons.push(format!("`{}` was linked, and is not in the wheel", shown(call, output)));
+        }
+    }
+    reasons.dedup();
+    reasons
+}
+
 /// A failure of the target's tools that is no answer to a question.
 fn counts(call: &Call) -> bool {
     counts_as(call, Probe::No)

@@ -51,6 +51,8 @@ pub struct Expectation<'a> {
     pub lost_extensions: &'a [String],
     /// Extensions the backend was told to build: dotted module names.
     pub declared_extensions: &'a [String],
+    /// What speaks against a wheel without any native file: reasons to believe that it lost some.
+    pub against_pure: &'a [String],
     /// Folders of the build, of which no native file should speak.
     pub build_prefixes: &'a [String],
 }
@@ -67,6 +69,7 @@ impl<'a> Expectation<'a> {
             allow_pure: false,
             lost_extensions: &[],
             declared_extensions: &[],
+            against_pure: &[],
             build_prefixes: &[],
         }
     }
