@@ -1,5 +1,6 @@
 //! Running the hooks until a wheel is there.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use super::native::{Looked, Native};
 use super::requirements::Requirements;
 use super::rust::Rust;
 use super::sources::Source;
-use super::{Builder, Job, failure, overlay};
+use super::{Builder, Job, failure, overlay, replay};
 use crate::backend::{self, Answer, Outcome, Paths, Subject};
 use crate::process::{self, Command, Mount, Sandbox};
 use crate::python::view::{self, ViewPaths};
@@ -29,6 +30,10 @@ pub(super) struct HookOutcome {
     pub wheel: PathBuf,
     /// Extensions whose build raised an error, even if the package went on.
     pub failed_extensions: Vec<String>,
+    /// Extensions that setup() was given.
+    pub declared_extensions: Vec<String>,
+    /// Translators that were looked for in vain, with a source each.
+    pub untranslated: BTreeMap<String, String>,
     /// Every call of a compiler.
     pub calls: Vec<Call>,
     /// Paths that the build saw, and their fixed names.
@@ -128,6 +133,8 @@ impl Builder<'_> {
                     return Ok(HookOutcome {
                         wheel: wheel_in(layout, &wheel)?,
                         failed_extensions,
+                        declared_extensions: answer.declared_extensions,
+                        untranslated: answer.untranslated,
                         calls,
                         places,
                     });
@@ -248,6 +255,10 @@ impl Builder<'_> {
             cwd: paths.source.clone(),
             log: layout.hook_log(),
         };
+        if self.options.keep {
+            let subject = format!("{} for {}", job.subject, job.target);
+            replay::write(layout, &subject, &command, &sandbox)?;
+        }
         let outcome = process::run(&command, &sandbox, self.interrupt)?;
         let logged = |error: Error| error.log(layout.hook_log());
         outcome.within(&sandbox.limits, &format!("the build of {}", job.subject)).map_err(logged)?;

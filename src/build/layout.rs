@@ -108,6 +108,11 @@ impl Layout {
         self.root.join("build.log")
     }
 
+    /// The folder that all of it lies in, on the build machine.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Keeps the folder and says where it is.
     pub fn keep(&mut self) -> PathBuf {
         if let Some(scratch) = self.scratch.take() {

@@ -100,6 +100,9 @@ pub enum Verb {
         #[command(subcommand)]
         action: ToolchainAction,
     },
+    /// Run the hooks of a kept build folder once more
+    #[command(hide = true)]
+    Replay(Replay),
     /// Print shell completions
     Completions { shell: clap_complete::Shell },
     /// Print the man page
@@ -203,7 +206,7 @@ pub struct Build {
     /// Neither read nor write cached wheels
     #[arg(long, env = "WHEELBUILD_NO_CACHE")]
     pub no_cache: bool,
-    /// Keep the build folder
+    /// Keep the build folder, with a `replay.sh` that runs its hooks once more
     #[arg(long)]
     pub keep: bool,
     /// With --cc system: the C compiler, instead of what CC says
@@ -492,6 +495,13 @@ pub enum CacheAction {
         #[arg(long, value_name = "DAYS")]
         older_than: Option<u64>,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// The folder that `--keep` kept
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub folder: PathBuf,
 }
 
 #[derive(Debug, Subcommand)]

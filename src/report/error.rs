@@ -89,6 +89,13 @@ impl Error {
         self
     }
 
+    /// Without a full log: there is none any more.
+    #[must_use]
+    pub fn without_log(mut self) -> Self {
+        self.0.log = None;
+        self
+    }
+
     /// Names the build folder that was kept.
     #[must_use]
     pub fn kept(mut self, path: impl Into<PathBuf>) -> Self {

@@ -13,5 +13,6 @@ pub mod inspect;
 pub mod install;
 pub mod layer;
 pub mod plan;
+pub mod replay;
 pub mod toolchain;
 pub mod verify;
