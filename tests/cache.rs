@@ -167,7 +167,7 @@ fn interrupted(name: &str, signal: Signal) {
     let mark = format!("wheelbuild-test-{name}-{}", std::process::id());
     let sdist = endless(name, &mark).sdist(&room);
     let other = Source::in_tree("after").sdist(&room);
-    let run = room.build(&sdist, TARGET).arg(&other);
+    let run = room.build(&sdist, TARGET).arg(&other).args(["--jobs", "1"]);
     let mut run = Live::start(run, &room.join("events"));
     run.until_process(&mark);
     run.signal(signal);

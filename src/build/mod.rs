@@ -14,11 +14,13 @@ mod native;
 mod options;
 mod output;
 mod overlay;
+mod replay;
 mod requirements;
 mod rust;
+mod schedule;
 mod sources;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::apt::Packages;
 use crate::cache::{Cache, Digest, KeyParts, Requirement, ResultEntry};
@@ -35,6 +37,8 @@ use crate::wheel::{Artefact, BuildRecord, SourceFile};
 
 pub use options::{CompilerChoice, EPOCH, Options, Source};
 pub use output::Built;
+pub use replay::replay;
+pub use schedule::in_order;
 
 /// Builds wheels with one set of options.
 pub struct Builder<'a> {
@@ -104,8 +108,8 @@ impl<'a> Builder<'a> {
     /// Builds `source` for `target`, or takes it from the cache.
     ///
     /// # Errors
-    /// Every code of the families 01 to 07; nothing is left behind but the cache, and the build
-    /// folder when it was asked to be kept or the hooks failed.
+    /// Every code of the families 01 to 07; nothing is left behind but the cache, in it the log of
+    /// hooks that failed, and the build folder when it was asked to be kept.
     pub fn build(&self, source: &Source, target: &Target) -> Result<Built> {
         self.interrupt.check()?;
         self.attempt(source, target).map_err(|error| self.or_interrupted(error))
@@ -190,19 +194,31 @@ impl<'a> Builder<'a> {
         }
         let mut layout = layout::Layout::new(self.cache.scratch("build-")?, job.isolation)?;
         let result = self.run_in(job, &layout).map_err(|error| self.or_interrupted(error));
-        let failed_in_hooks = result.as_ref().is_err_and(|error| error.log_path().is_some());
-        match result {
-            Err(error) if failed_in_hooks || self.options.keep => {
-                let kept = layout.keep();
-                Err(if failed_in_hooks { error.kept(kept) } else { error })
-            }
-            result => {
-                if self.options.keep {
-                    self.report.info(format!("build folder kept: {}", layout.keep().display()));
-                }
-                result
-            }
+        if self.options.keep {
+            let kept = layout.keep();
+            self.report.info(format!("build folder kept: {}", kept.display()));
+            return result.map_err(|error| error.kept(kept));
         }
+        result.map_err(|error| match error.log_path() {
+            // The folder goes, so the log moves to where it stays.
+            Some(log) if log == layout.hook_log() => match self.keep_log(job, log) {
+                Ok(kept) => error.log(kept),
+                Err(_) => error.without_log(),
+            },
+            _ => error,
+        })
+    }
+
+    /// The log of a failed build, in the cache: one for each request, the last one's.
+    fn keep_log(&self, job: &Job<'_>, log: &Path) -> Result<PathBuf> {
+        let name: String = (job.subject.chars())
+            .map(|c| if c.is_ascii_alphanumeric() || "-_.".contains(c) { c } else { '-' })
+            .take(80)
+            .collect();
+        let key = job.request.key().to_string();
+        let kept = self.cache.folder("logs")?.join(format!("{name}-{}.log", &key[..12]));
+        std::fs::copy(log, &kept).map_err(|error| Error::io("write", &kept, &error))?;
+        Ok(kept)
     }
 
     /// What failed after Ctrl-C failed because of it: a terminal signals the programs we started too.
@@ -329,13 +345,7 @@ impl<'a> Builder<'a> {
     }
 
     fn zig(&self) -> Result<Zig> {
-        match &self.options.zig {
-            Some(path) => Zig::named(path),
-            None => {
-                let tool = self.tools().get("zig")?;
-                Zig::pinned(&tool.program, tool.version)
-            }
-        }
+        self.tools().zig(self.options.zig.as_deref())
     }
 }
 

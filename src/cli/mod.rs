@@ -3,6 +3,7 @@
 //! This is the only place that prints. Standard output is data, standard error is for people.
 
 mod events;
+mod group;
 mod hermetic;
 mod output;
 mod ready;
@@ -18,7 +19,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 
-use crate::process::Interrupt;
+use crate::process::{self, Interrupt};
 use crate::report::{self, Code, Error, Event, Report, Result, Sink};
 pub use output::schemas;
 use output::{ErrorOutput, FailureOutput, VERSION};
@@ -67,6 +68,11 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let result = dispatch(typed.verb, &context);
     drop(scratch);
     match result {
+        // What failed after Ctrl-C failed because of it.
+        Err(Failure::Error(error)) if error.code() != Code::Interrupted => {
+            let error = process::check_halted().err().unwrap_or(error);
+            fail(&terminal, json, &error)
+        }
         Ok(()) => ExitCode::from(report::ExitCode::Ok.number()),
         Err(Failure::Shown(code)) => ExitCode::from(code.number()),
         Err(Failure::Error(error)) => fail(&terminal, json, &error),
@@ -103,6 +109,7 @@ fn dispatch(verb: Verb, context: &Context) -> Result<(), Failure> {
         Verb::Toolchain { action } => verb::toolchain::run(&action, context)?,
         Verb::Explain(arguments) => verb::explain::run(&arguments, context)?,
         Verb::Cache { action } => verb::cache::run(&action, context)?,
+        Verb::Replay(arguments) => verb::replay::run(&arguments, context)?,
         Verb::Completions { shell } => verb::generate::completions(shell)?,
         Verb::Man => verb::generate::man()?,
     }
@@ -141,6 +148,7 @@ pub(crate) fn interrupt() -> Result<Interrupt> {
             std::process::exit(report::ExitCode::Interrupted.number().into());
         }
         flag.set();
+        process::halt();
     })
     .map_err(|e| Error::bug(format!("the handler of Ctrl-C: {e}")))?;
     Ok(interrupt)

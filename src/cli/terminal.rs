@@ -2,11 +2,13 @@
 
 use std::io::{IsTerminal, Write};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::group::Ci;
 use super::typed::Color;
 use crate::report::{Error, Event, Level, Sink, redact};
 
@@ -23,6 +25,9 @@ pub struct Terminal {
     /// Bars and spinners are shown.
     moving: bool,
     bar: Mutex<Option<(String, ProgressBar)>>,
+    ci: Option<Ci>,
+    /// Groups that were opened.
+    groups: AtomicUsize,
 }
 
 impl Terminal {
@@ -47,7 +52,28 @@ impl Terminal {
             }
         };
         let moving = terminal && !dumb && !on("CI") && lowest.is_some();
-        Self { lowest, colored, moving, bar: Mutex::new(None) }
+        // Folded output is read as lines are, by a service that made no terminal.
+        let ci = Ci::of_process().filter(|_| !terminal && lowest.is_some());
+        Self { lowest, colored, moving, bar: Mutex::new(None), ci, groups: AtomicUsize::new(0) }
+    }
+
+    /// The service that folds this output.
+    pub fn ci(&self) -> Option<Ci> {
+        self.ci
+    }
+
+    /// Begins what is shown folded under `title`.
+    pub fn open_group(&self, title: &str) {
+        if let Some(ci) = self.ci {
+            self.line(&ci.open(&redact(title), self.groups.fetch_add(1, Ordering::Relaxed) + 1));
+        }
+    }
+
+    /// Ends it.
+    pub fn close_group(&self) {
+        if let Some(ci) = self.ci {
+            self.line(&ci.close(self.groups.load(Ordering::Relaxed)));
+        }
     }
 
     fn paint(&self, style: Style, text: &str) -> String {
@@ -106,6 +132,12 @@ impl Terminal {
             self.paint(RED, &format!("error[{}]:", error.code())),
             self.paint(BOLD, error.headline())
         ));
+        if let Some(ci) = self.ci {
+            let text = [error.headline()].into_iter().chain(error.causes().iter().map(String::as_str));
+            let title = format!("{}: {}", error.code(), error.code().title());
+            let annotation = ci.annotation("error", &title, &text.collect::<Vec<_>>().join("\n"));
+            annotation.into_iter().for_each(|line| self.line(&line));
+        }
         for cause in error.causes() {
             self.line(&format!("  {} {cause}", self.paint(RED, "caused by:")));
         }
@@ -134,12 +166,18 @@ impl Sink for Terminal {
             Event::Message { level, text } if shown(*level) => {
                 let text = redact(text);
                 match level {
+                    Level::Warning if self.ci == Some(Ci::GitHub) => {
+                        let line = Ci::GitHub.annotation("warning", "wheelbuild", &text);
+                        line.into_iter().for_each(|line| self.line(&line));
+                    }
                     Level::Warning => self.line(&format!("{} {text}", self.paint(YELLOW, "warning:"))),
                     Level::Debug => self.line(&self.paint(DIM, &text)),
                     _ => self.line(&text),
                 }
             }
-            Event::PhaseEnded { subject, phase, elapsed } if shown(Level::Detail) => {
+            Event::PhaseEnded { subject, phase, elapsed }
+                if shown(if self.ci.is_some() { Level::Info } else { Level::Detail }) =>
+            {
                 self.line(&format!("{subject}: {phase} {}", self.paint(DIM, &seconds(*elapsed))));
             }
             Event::PhaseStarted { subject, phase } if shown(Level::Debug) => {

@@ -116,7 +116,16 @@ impl Room {
                 command.env_remove(name);
             }
         }
-        for name in ["NO_COLOR", "CLICOLOR_FORCE", "SOURCE_DATE_EPOCH", "XDG_CONFIG_HOME", "CC", "CXX"] {
+        for name in [
+            "GITHUB_ACTIONS",
+            "GITLAB_CI",
+            "NO_COLOR",
+            "CLICOLOR_FORCE",
+            "SOURCE_DATE_EPOCH",
+            "XDG_CONFIG_HOME",
+            "CC",
+            "CXX",
+        ] {
             command.env_remove(name);
         }
         command.env("WHEELBUILD_CACHE_DIR", &self.cache).env("XDG_CONFIG_HOME", self.join("home/.config"));

@@ -1,5 +1,6 @@
 //! `build`: sdists in, wheels out.
 
+use std::ops::ControlFlow;
 use std::path::{Component, Path, PathBuf};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
@@ -7,8 +8,9 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::apt::Archives;
-use crate::build::{Builder, Built, CompilerChoice, EPOCH, Options, Source};
+use crate::build::{Builder, Built, CompilerChoice, EPOCH, Options, Source, in_order};
 use crate::cache::Cache;
+use crate::cli::group::Grouped;
 use crate::cli::output::{BuildErrorOutput, BuildOutput, VERSION, WheelOutput};
 use crate::cli::typed::{Build, How};
 use crate::cli::{Context, Failure, interrupt, print_json, print_path, ready, terminal};
@@ -65,30 +67,68 @@ pub fn run(arguments: &Build, context: &Context) -> Result<(), Failure> {
     let sysroot = if sysroot.is_empty() { None } else { Some(sysroot_of(&sysroot, &cache)?) };
     options.sysroots.extend(sysroot.iter().map(|folder| folder.path().to_owned()));
     let start = Instant::now();
-    let mut rows = Vec::new();
-    'rows: for source in &sources {
-        for target in &targets {
-            let row_start = Instant::now();
-            let options = for_package(&options, source, config)?;
-            let builder = Builder::new(&cache, &index, &options, &context.report, &interrupt);
-            let result = builder.build(source, target).and_then(|built| {
-                let path = match &arguments.wheel_file {
-                    Some(file) => write_files(&built, file, arguments)?,
-                    None => built.write(&outdir)?,
-                };
-                Ok((built, path))
-            });
-            let row =
-                Row { subject: source.describe(), target: *target, elapsed: row_start.elapsed(), result };
-            tell(&row, context)?;
-            let interrupted = matches!(&row.result, Err(error) if error.code() == Code::Interrupted);
+    let asked = pairs(&sources, &targets);
+    let grouped: Vec<Grouped> = asked
+        .iter()
+        .map(|(source, target)| {
+            Grouped::new(
+                context.terminal.clone(),
+                &context.report,
+                &format!("{} for {target}", source.describe()),
+            )
+        })
+        .collect();
+    if let Some(first) = grouped.first() {
+        first.open();
+    }
+    let build = |row: usize, jobs: usize| {
+        let (source, target) = asked[row];
+        let row_start = Instant::now();
+        let report = grouped[row].report();
+        let result = for_package(&options, source, config).and_then(|options| {
+            let options = Options { jobs, ..options };
+            let built = Builder::new(&cache, &index, &options, report, &interrupt).build(source, target)?;
+            let path = match &arguments.wheel_file {
+                Some(file) => write_files(&built, file, arguments)?,
+                None => built.write(&outdir)?,
+            };
+            Ok((built, path))
+        });
+        Row { subject: source.describe(), target: *target, elapsed: row_start.elapsed(), result }
+    };
+    let mut rows: Vec<Row> = Vec::new();
+    let mut told = Ok(());
+    in_order(asked.len(), options.jobs, build, |number, row| {
+        grouped[number].close();
+        let stopped = |row: &Row| matches!(&row.result, Err(error) if error.code() == Code::Interrupted);
+        // Ctrl-C ends all that run, and is told once; a wheel that was finished is told all the same.
+        if !(stopped(&row) && rows.iter().any(stopped)) {
+            told = tell(&row, context);
             rows.push(row);
-            if interrupted {
-                break 'rows;
+        }
+        if told.is_err() {
+            return ControlFlow::Break(());
+        }
+        if let Some(next) = grouped.get(number + 1).filter(|_| !interrupt.is_set()) {
+            next.open();
+        }
+        ControlFlow::Continue(())
+    });
+    told?;
+    finish(&rows, start.elapsed(), context)
+}
+
+/// Every source for every target, in the order they were typed; what was typed twice is built once.
+fn pairs<'a>(sources: &'a [Source], targets: &'a [Target]) -> Vec<(&'a Source, &'a Target)> {
+    let mut asked = Vec::new();
+    for source in sources {
+        for target in targets {
+            if !asked.contains(&(source, target)) {
+                asked.push((source, target));
             }
         }
     }
-    finish(&rows, start.elapsed(), context)
+    asked
 }
 
 /// A folder with copies of `files` (place and path) at their places.
