@@ -112,7 +112,9 @@ fn json_of_a_build() {
     let room = Room::new();
     Source::in_tree("shaped").sdist(&room);
     Source::with_setup("bad", "raise SystemExit('not today')\n").sdist(&room);
-    let ran = room.wheelbuild(["shaped-1.0.tar.gz", "bad-1.0.tar.gz", "--target", TARGET, "--json"]).ran();
+    let ran = room
+        .wheelbuild(["shaped-1.0.tar.gz", "bad-1.0.tar.gz", "--target", TARGET, "--json", "--keep"])
+        .ran();
     let json = ran.failed(1, "WB0401").json();
     assert_eq!(keys(&json), ["version", "wheels", "errors"]);
     assert_eq!(json["version"], 1);
