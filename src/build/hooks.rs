@@ -142,6 +142,10 @@ impl Builder<'_> {
                 Outcome::Failed { .. } if native.add_missed(self, job, &looked, false)? => {
                     native.provide(self, job, layout, compilers)?;
                 }
+                Outcome::Failed { kind, .. } if kind == "MemoryError" => {
+                    let what = format!("the build of {}", job.subject);
+                    return Err(self.options.limits.out_of_memory(&what).log(layout.hook_log()));
+                }
                 Outcome::Failed { kind, message, module } => {
                     let exception = failure::Exception { kind, message, module };
                     return Err(failure::of_hooks(job, layout, &calls, Some(&exception)));

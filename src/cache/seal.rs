@@ -71,7 +71,8 @@ mod tests {
     fn a_cut_a_changed_a_lost_and_an_added_file_break_the_seal() {
         let above = tempfile::tempdir().unwrap();
         let folder = above.path().join("kit");
-        let damages: [(&str, fn(&Path)); 5] = [
+        type Damage = (&'static str, fn(&Path));
+        let damages: [Damage; 5] = [
             ("cut", |folder| fs::write(folder.join("lib/a"), "").unwrap()),
             ("changed", |folder| fs::write(folder.join("lib/a"), "CONTENT").unwrap()),
             ("lost", |folder| fs::remove_file(folder.join("lib/a")).unwrap()),

@@ -35,6 +35,10 @@ impl Marker {
         if text.trim().is_empty() {
             return Ok(Self::always());
         }
+        // The grammar of PEP 508 has none, and the library stops the program at some.
+        if let Some(odd) = text.chars().find(|c| !c.is_ascii()) {
+            return Err(format!("`{odd}` stands in a marker"));
+        }
         let mut dropped = None;
         let mut reporter = |kind: MarkerWarningKind, warning: String| {
             // The library leaves out what it does not understand; then the marker would hold where it must not.
@@ -211,6 +215,12 @@ mod tests {
         ] {
             assert!(Marker::parse(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn a_character_that_no_marker_has_is_an_error() {
+        assert!(Marker::parse("\"\"\u{2039}\"\"ééé").is_err());
+        assert!(Marker::parse("platform_machine == 'é'").is_err());
     }
 
     proptest! {

@@ -37,6 +37,17 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// The error of a run that wanted more memory than [`Limits::memory`]. `what` is the subject of the
+    /// headline. A program that asks faster than the watch looks is refused by the kernel first, and
+    /// says so itself.
+    pub fn out_of_memory(&self, what: &str) -> Error {
+        let mib = self.memory >> 20;
+        Error::new(Code::Limit, format!("{what} used more than {mib} MiB of memory"))
+            .hint(format!("raise the limit with `--memory {}M`", mib * 2))
+    }
+}
+
 #[cfg(target_os = "linux")]
 #[allow(clippy::useless_conversion, reason = "some machines count memory in 32 bits")]
 fn machine_memory() -> Option<u64> {
@@ -198,10 +209,7 @@ impl Outcome {
                 let seconds = limits.time.as_secs();
                 (Code::Timeout, format!("did not end in {seconds} s"), format!("--timeout {}", seconds * 2))
             }
-            Some(Limit::Memory) => {
-                let mib = limits.memory / MIB;
-                (Code::Limit, format!("used more than {mib} MiB of memory"), format!("--memory {}M", mib * 2))
-            }
+            Some(Limit::Memory) => return Err(limits.out_of_memory(what)),
             Some(Limit::Processes) => {
                 let count = limits.processes;
                 (
