@@ -192,8 +192,9 @@ def run(spec):
 def main():
     with open(sys.argv[1], encoding="utf-8") as file:
         spec = json.load(file)
-    # What a script run by hand would see: the hook's own folder must not be importable.
-    sys.argv = [""]
+    # As under other frontends: a path, which scripts look into; an empty word stops some.
+    sys.argv = sys.argv[:1]
+    # The hook's own folder must not be importable.
     sys.path[0:1] = []
     code = 0
     try:
