@@ -223,7 +223,8 @@ impl Client {
                 return outcome;
             }
             self.report.detail(format!("{}: trying again", shown(&call.url)));
-            std::thread::sleep(pause);
+            crate::process::pause(pause);
+            crate::process::check_halted()?;
             pause *= 2;
             tries += 1;
         }
