@@ -5,18 +5,15 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::compilers::Compilers;
 use super::layout::{Layout, Place};
-use super::native::{Looked, Native};
-use super::requirements::Requirements;
-use super::rust::Rust;
+use super::native::Looked;
 use super::sources::Source;
+use super::work::{self, Work};
 use super::{Builder, Job, failure, overlay, replay};
-use crate::backend::{self, Answer, Outcome, Paths, Subject};
-use crate::process::{self, Command, Mount, Sandbox};
+use crate::backend::{self, Answer, Outcome, Subject};
+use crate::process::{self, Command, Mount};
 use crate::python::view::{self, ViewPaths};
 use crate::report::{Code, Error, Result};
-use crate::sdist::SourceTree;
 use crate::toolchain::diagnosis;
 use crate::toolchain::driver::{self, Call};
 
@@ -48,17 +45,8 @@ impl Builder<'_> {
     /// when a link was missing it, with sources that the build would download, and with native libraries
     /// that were looked for and not found. Each run starts from a fresh source tree, so that
     /// a first build and a repeated one do the same.
-    #[allow(clippy::too_many_arguments, reason = "one value of every stage before it")]
-    pub(super) fn run_hooks(
-        &self,
-        job: &Job<'_>,
-        layout: &Layout,
-        tree: &SourceTree,
-        compilers: &mut Compilers,
-        requirements: &mut Requirements,
-        native: &mut Native,
-        rust: &Rust,
-    ) -> Result<HookOutcome> {
+    pub(super) fn run_hooks(&self, work: &mut Work<'_>) -> Result<HookOutcome> {
+        let (job, layout) = (work.job, work.layout);
         let mut fresh = true;
         let mut left = MOST_RUNS;
         while left > 0 {
@@ -67,24 +55,22 @@ impl Builder<'_> {
             }
             fresh = false;
             left -= 1;
-            let env = layout.existing(&self.environment(job, requirements)?, "env");
-            let answer = self.report.phase(&job.subject, "hooks", || {
-                self.run_once(job, layout, tree, compilers, requirements, rust, &env)
-            })?;
+            let env = layout.existing(&self.environment(job, &work.requirements)?, "env");
+            let answer = self.report.phase(&job.subject, "hooks", || self.run_once(work, &env))?;
             let calls = driver::read_log(&layout.log.host)?;
-            if !compilers.cxx && driver::needs_cxx_runtime(&calls) {
-                compilers.add_cxx(self, job)?;
+            if !work.compilers.cxx && driver::needs_cxx_runtime(&calls) {
+                work.compilers.add_cxx(self, job)?;
                 continue;
             }
             let wanted = overlay::wanted(&calls, job.target);
-            if self.add_overlays(job, requirements, &env.host, &wanted)? {
+            if self.add_overlays(job, &mut work.requirements, &env.host, &wanted)? {
                 continue;
             }
             let failed_extensions: Vec<String> = answer.failed_extensions.keys().cloned().collect();
             let looked = Looked { calls: &calls, log: layout.hook_log() };
-            if requirements.sources.len() < MOST_SOURCES {
+            if work.requirements.sources.len() < MOST_SOURCES {
                 let wanted = backend::read_wanted(&layout.support.host)?;
-                match self.add_sources(job, requirements, &wanted) {
+                match self.add_sources(job, &mut work.requirements, &wanted) {
                     Ok(false) => {}
                     Ok(true) => {
                         // Every such round brings a source, so that they come to an end by themselves.
@@ -94,27 +80,29 @@ impl Builder<'_> {
                     // A package may bring its own copy of a library only where it finds none.
                     Err(error)
                         if matches!(error.code(), Code::SourceUnavailable | Code::Offline)
-                            && native.add_missed(self, job, &looked, false)? =>
+                            && work.native.add_missed(self, job, &looked, false)? =>
                     {
-                        native.provide(self, job, layout, compilers)?;
+                        work.provide(self)?;
                         continue;
                     }
                     Err(error) => return Err(error.log(layout.hook_log())),
                 }
             }
             match answer.outcome {
-                Outcome::Requires { requires } => self.add_requirements(job, requirements, requires)?,
+                Outcome::Requires { requires } => {
+                    self.add_requirements(job, &mut work.requirements, requires)?
+                }
                 Outcome::Built { requires, wheel } => {
-                    requirements.asked = Some(requires);
-                    self.check_complete(job, requirements)?;
+                    work.requirements.asked = Some(requires);
+                    self.check_complete(job, &work.requirements)?;
                     let lost = !failed_extensions.is_empty()
                         || !diagnosis::lost_extensions(&calls).is_empty()
                         || !has_binaries(&wheel_in(layout, &wheel)?);
-                    if native.add_missed(self, job, &looked, !lost)? {
-                        native.provide(self, job, layout, compilers)?;
+                    if work.native.add_missed(self, job, &looked, !lost)? {
+                        work.provide(self)?;
                         continue;
                     }
-                    self.drop_unused_sources(requirements, &layout.support.host);
+                    self.drop_unused_sources(&mut work.requirements, &layout.support.host);
                     for program in backend::refused_programs(&layout.support.host) {
                         self.report.warn(format!(
                             "{}: a check of CMake wanted to run `{program}`, which is for the target, and took \
@@ -129,7 +117,7 @@ impl Builder<'_> {
                         layout.view.clone(),
                         env,
                     ];
-                    places.extend(compilers.native().cloned());
+                    places.extend(work.compilers.native().cloned());
                     return Ok(HookOutcome {
                         wheel: wheel_in(layout, &wheel)?,
                         failed_extensions,
@@ -139,8 +127,8 @@ impl Builder<'_> {
                         places,
                     });
                 }
-                Outcome::Failed { .. } if native.add_missed(self, job, &looked, false)? => {
-                    native.provide(self, job, layout, compilers)?;
+                Outcome::Failed { .. } if work.native.add_missed(self, job, &looked, false)? => {
+                    work.provide(self)?;
                 }
                 Outcome::Failed { kind, .. } if kind == "MemoryError" => {
                     let what = format!("the build of {}", job.subject);
@@ -180,29 +168,9 @@ impl Builder<'_> {
         self.unpack(job, layout).map(drop)
     }
 
-    #[allow(clippy::too_many_arguments, reason = "one value of every stage before it")]
-    fn run_once(
-        &self,
-        job: &Job<'_>,
-        layout: &Layout,
-        tree: &SourceTree,
-        compilers: &Compilers,
-        requirements: &Requirements,
-        rust: &Rust,
-        env: &Place,
-    ) -> Result<Answer> {
-        let source = layout.source.join(tree.root.strip_prefix(&layout.source.host).unwrap_or(Path::new("")));
-        let paths = Paths {
-            source: source.inside.clone(),
-            out: layout.out.inside.clone(),
-            bin: layout.bin.inside.clone(),
-            support: layout.support.inside.clone(),
-            view: layout.view.inside.clone(),
-            env: env.inside.clone(),
-            home: layout.home(),
-            tmp: layout.tmp(),
-            sysroots: compilers.sysroots().to_vec(),
-        };
+    fn run_once(&self, work: &Work<'_>, env: &Place) -> Result<Answer> {
+        let Work { job, layout, tree, rust, compilers, requirements, .. } = work;
+        let paths = work::paths(layout, &tree.root, compilers, env);
         let programs = names_in(&env.host.join("bin"));
         let rust_view = rust.prepare_run(layout, tree)?;
         let sources: Vec<_> = requirements.sources.iter().map(Source::supplied).collect();
@@ -241,13 +209,7 @@ impl Builder<'_> {
         for (name, value) in &self.options.env {
             variables.insert(name.into(), value.into());
         }
-        let mut sandbox = Sandbox::new(job.isolation);
-        sandbox.limits = self.options.limits.clone();
-        sandbox.mounts = job.python.mounts.iter().map(Mount::here).collect();
-        sandbox.mounts.extend(compilers.mounts(self, layout)?);
-        sandbox.mounts.extend(rust.mounts());
-        sandbox.mounts.push(env.mount());
-        sandbox.mounts.extend(layout.mounts());
+        let mut sandbox = self.sandbox(job, layout, compilers, rust, env)?;
         sandbox.mounts.push(Mount::at(view_folder, &layout.view.inside));
         let command = Command {
             program: env.inside.join("bin/python"),

@@ -1,48 +1,28 @@
 //! From the raw wheel to the proven one: judged, recorded, written canonically.
 
-use super::compilers::Compilers;
 use super::hooks::HookOutcome;
-use super::layout::Layout;
-use super::native::Native;
 use super::output::Built;
-use super::requirements::Requirements;
-use super::rust::Rust;
-use super::{Builder, Job, failure};
-use crate::cache::{Digest, KeyParts, ResultEntry};
+use super::work::Work;
+use super::{Builder, failure, key};
+use crate::cache::{Digest, ResultEntry};
 use crate::elf::{self, Symbols};
+use crate::metadata::Metadata;
 use crate::report::{Code, Error, Result};
-use crate::sdist::SourceTree;
 use crate::toolchain::diagnosis;
 use crate::wheel::judge::{Contents, Expectation, Verdict, judge};
 use crate::wheel::{
-    Artefact, BuildPath, BuildRecord, Crate, Library, Provenance, PythonRecord, RawWheel, SourceFile, TagSet,
-    Tool, WheelBuilder, check_complete,
+    Artefact, BuildPath, BuildRecord, Library, Provenance, PythonRecord, RawWheel, SourceFile, TagSet, Tool,
+    WheelBuilder, check_complete,
 };
-
-/// What Rust had a hand in.
-struct RustRecord {
-    compiler: Option<(String, Digest)>,
-    crates: Vec<Crate>,
-}
 
 impl Builder<'_> {
     /// Judges what the hooks left and makes the canonical wheel of it.
-    #[allow(clippy::too_many_arguments, reason = "one value of every stage before it")]
-    pub(super) fn judge_and_write(
-        &self,
-        job: &Job<'_>,
-        layout: &Layout,
-        tree: &SourceTree,
-        compilers: &Compilers,
-        requirements: &Requirements,
-        native: &Native,
-        rust: &Rust,
-        outcome: HookOutcome,
-        parts: KeyParts,
-    ) -> Result<Built> {
+    pub(super) fn judge_and_write(&self, work: &Work<'_>, outcome: HookOutcome) -> Result<Built> {
+        let Work { job, layout, native, rust, requirements, .. } = work;
+        let parts = rust.key_parts(key::result(&job.request, requirements, native.libraries()));
         let mut raw = RawWheel::read(&outcome.wheel).map_err(|error| error.log(layout.hook_log()))?;
         let verdict = self
-            .judge(job, tree, compilers, &outcome, &raw)
+            .judge(work, &outcome, &raw)
             .map_err(|error| failure::of_judgement(error, layout, &outcome.calls))?;
         for edit in &verdict.edits {
             if let Some(member) = raw.members_mut().iter_mut().find(|member| member.name == edit.member) {
@@ -50,8 +30,7 @@ impl Builder<'_> {
             }
         }
         let has_binaries = !verdict.files.is_empty();
-        let rust = RustRecord { compiler: rust.compiler(layout), crates: rust.crates(layout) };
-        let record = self.record(job, compilers, requirements, native, rust, has_binaries, raw.metadata())?;
+        let record = self.record(work, has_binaries, raw.metadata())?;
         let tags = TagSet::new(&verdict.pythons, &verdict.abis, &verdict.platform)?;
         let paths = outcome
             .places
@@ -89,14 +68,8 @@ impl Builder<'_> {
         Ok(Built { entry, cached: false, wheel: wheel.bytes, provenance })
     }
 
-    fn judge(
-        &self,
-        job: &Job<'_>,
-        tree: &SourceTree,
-        compilers: &Compilers,
-        outcome: &HookOutcome,
-        raw: &RawWheel,
-    ) -> Result<Verdict> {
+    fn judge(&self, work: &Work<'_>, outcome: &HookOutcome, raw: &RawWheel) -> Result<Verdict> {
+        let Work { job, tree, compilers, .. } = work;
         let contents = Contents::from(raw);
         let native = contents.members.iter().any(|(_, bytes)| elf::is_elf(bytes));
         // Both tables cost some milliseconds; a pure wheel needs none.
@@ -128,17 +101,8 @@ impl Builder<'_> {
     }
 
     /// Everything that went in, for SBOM and provenance.
-    #[allow(clippy::too_many_arguments, reason = "one value of every stage before it")]
-    fn record(
-        &self,
-        job: &Job<'_>,
-        compilers: &Compilers,
-        requirements: &Requirements,
-        native: &Native,
-        rust: RustRecord,
-        has_binaries: bool,
-        metadata: &crate::metadata::Metadata,
-    ) -> Result<BuildRecord> {
+    fn record(&self, work: &Work<'_>, has_binaries: bool, metadata: &Metadata) -> Result<BuildRecord> {
+        let Work { job, layout, compilers, native, rust, requirements, .. } = work;
         let file = job.sdist.path().file_name().map(|name| name.to_string_lossy().into_owned());
         let sdist = Artefact {
             name: metadata.name().to_owned(),
@@ -166,7 +130,7 @@ impl Builder<'_> {
             });
             libraries.extend(native.libraries().iter().cloned());
         }
-        if let Some((version, digest)) = rust.compiler {
+        if let Some((version, digest)) = rust.compiler(layout) {
             tools.push(Tool { name: "rustc".to_owned(), version, sha256: digest.to_string() });
         }
         let options = job
@@ -203,7 +167,7 @@ impl Builder<'_> {
                 .collect(),
             tools,
             libraries,
-            crates: rust.crates,
+            crates: rust.crates(layout),
             options,
             config_settings: self.options.config_settings.clone(),
             isolation: job.isolation.name().to_owned(),

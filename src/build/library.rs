@@ -13,12 +13,13 @@ use std::path::{Path, PathBuf};
 
 use super::compilers::Compilers;
 use super::layout::Layout;
-use super::{Builder, Job};
+use super::rust::Rust;
+use super::{Builder, Job, work};
 use crate::archive::{Limits, copy_folder};
 use crate::backend::{self, ConfigSettings, Paths, Subject};
 use crate::cache::Digest;
 use crate::native::{self, Chosen, Piece, Source};
-use crate::process::{self, Command, Mount, Sandbox, Status};
+use crate::process::{self, Command, Status};
 use crate::python::environment::{self, Query, Recipe, Resolved, Uv};
 use crate::report::{Code, Error, Result};
 use crate::toolchain::diagnosis;
@@ -87,7 +88,7 @@ impl Builder<'_> {
         layout: &Layout,
     ) -> Result<()> {
         let root = self.packages().source(&chosen.pins, &layout.source.host)?;
-        let mut compilers = Compilers::prepare(self, job, layout, &root, &super::rust::Rust::Unused)?;
+        let mut compilers = Compilers::prepare(self, job, layout, &root, &Rust::Unused)?;
         if chosen.library.cxx && !compilers.cxx {
             compilers.add_cxx(self, job)?;
         }
@@ -97,18 +98,7 @@ impl Builder<'_> {
             compilers.provide(layout, layout.existing(&sysroot, "native"), archives)?;
         }
         let env = layout.existing(&self.library_tools(job, source)?, "env");
-        let inside = layout.source.join(root.strip_prefix(&layout.source.host).unwrap_or(Path::new("")));
-        let paths = Paths {
-            source: inside.inside.clone(),
-            out: layout.out.inside.clone(),
-            bin: layout.bin.inside.clone(),
-            support: layout.support.inside.clone(),
-            view: layout.view.inside.clone(),
-            env: env.inside.clone(),
-            home: layout.home(),
-            tmp: layout.tmp(),
-            sysroots: compilers.sysroots().to_vec(),
-        };
+        let paths = work::paths(layout, &root, &compilers, &env);
         let subject = Subject {
             target: job.target,
             python: job.python.version,
@@ -135,13 +125,7 @@ impl Builder<'_> {
         for (name, value) in recipe_variables(job, &paths) {
             variables.insert(name.into(), value.into());
         }
-        let mut sandbox = Sandbox::new(job.isolation);
-        sandbox.limits = self.options.limits.clone();
-        // Tools of the environment are run by its interpreter.
-        sandbox.mounts = job.python.mounts.iter().map(Mount::here).collect();
-        sandbox.mounts.extend(compilers.mounts(self, layout)?);
-        sandbox.mounts.push(env.mount());
-        sandbox.mounts.extend(layout.mounts());
+        let sandbox = self.sandbox(job, layout, &compilers, &Rust::Unused, &env)?;
         let command = Command {
             program: PathBuf::from("/bin/sh"),
             args: ["-e", "-x"]

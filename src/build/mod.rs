@@ -19,6 +19,7 @@ mod requirements;
 mod rust;
 mod schedule;
 mod sources;
+mod work;
 
 use std::path::{Path, PathBuf};
 
@@ -39,6 +40,8 @@ pub use options::{CompilerChoice, EPOCH, Options, Source};
 pub use output::Built;
 pub use replay::replay;
 pub use schedule::in_order;
+
+use work::Work;
 
 /// Builds wheels with one set of options.
 pub struct Builder<'a> {
@@ -227,36 +230,12 @@ impl<'a> Builder<'a> {
     }
 
     fn run_in(&self, job: &Job<'_>, layout: &layout::Layout) -> Result<Built> {
-        let tree = self.report.phase(&job.subject, "unpack", || self.unpack(job, layout))?;
-        let rust = self.rust(job, layout, &tree)?;
+        let mut work = Work::prepare(self, job, layout)?;
+        let outcome = self.run_hooks(&mut work).map_err(|error| work.rust.explain(error, job, layout))?;
         self.interrupt.check()?;
-        let mut compilers = compilers::Compilers::prepare(self, job, layout, &tree.root, &rust)?;
-        self.interrupt.check()?;
-        let mut native = self.native(job, &tree)?;
-        native.provide(self, job, layout, &mut compilers)?;
-        self.interrupt.check()?;
-        let mut requirements = self.requirements(job, &tree)?;
-        self.interrupt.check()?;
-        let outcome = self
-            .run_hooks(job, layout, &tree, &mut compilers, &mut requirements, &mut native, &rust)
-            .map_err(|error| rust.explain(error, job, layout))?;
-        self.interrupt.check()?;
-        let parts = rust.key_parts(key::result(&job.request, &requirements, native.libraries()));
-        let built = self.report.phase(&job.subject, "judge", || {
-            self.judge_and_write(
-                job,
-                layout,
-                &tree,
-                &compilers,
-                &requirements,
-                &native,
-                &rust,
-                outcome,
-                parts,
-            )
-        })?;
-        native.remember(self, job)?;
-        self.remember(job, &requirements, &built)?;
+        let built = self.report.phase(&job.subject, "judge", || self.judge_and_write(&work, outcome))?;
+        work.native.remember(self, job)?;
+        self.remember(job, &work.requirements, &built)?;
         Ok(built)
     }
 
