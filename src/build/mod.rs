@@ -18,6 +18,7 @@ mod replay;
 mod requirements;
 mod rust;
 mod schedule;
+mod shared;
 mod sources;
 mod work;
 
@@ -155,6 +156,9 @@ impl<'a> Builder<'a> {
         }
         let isolation = process::expect(self.options.isolation)?;
         let mut job = Job { sdist, python, target, request, isolation, subject };
+        if let Some(built) = self.shared(&job)? {
+            return Ok(built);
+        }
         match self.run(&job) {
             Err(error) if error.code() == Code::Isolation => {
                 job.isolation = process::choose(self.options.isolation)?;
@@ -277,11 +281,9 @@ impl<'a> Builder<'a> {
         if self.options.no_cache {
             return Ok(());
         }
-        // Blobs first: an entry must never name what is not there.
-        self.cache.put(&built.wheel)?;
-        self.cache.put(&built.provenance)?;
-        let key = self.cache.put_result(&built.entry)?;
-        self.cache.put_request(&job.request, key)
+        self.store(&job.request, built)?;
+        self.offer(&job.request, built);
+        Ok(())
     }
 
     fn path_of(&self, source: &Source) -> Result<PathBuf> {

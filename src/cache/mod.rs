@@ -1,4 +1,4 @@
-//! The local cache: keys, content-addressed store, entries.
+//! The cache: keys, content-addressed store, entries; and the caches that machines share ([`remote`]).
 //!
 //! ```text
 //! <cache>/blobs/ab/<sha256>       content by its digest, verified on every read
@@ -18,6 +18,7 @@ mod digest;
 mod key;
 mod made;
 mod prune;
+pub mod remote;
 mod seal;
 mod store;
 

@@ -3,10 +3,12 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
+use super::remote::Remotes;
 use super::{Digest, Key, KeyParts};
 use crate::report::{Error, Result};
 
@@ -45,10 +47,11 @@ pub struct ResultEntry {
     pub notes: Vec<String>,
 }
 
-/// A cache folder.
+/// A cache folder, and the shared caches behind it.
 #[derive(Clone, Debug)]
 pub struct Cache {
     root: PathBuf,
+    remotes: Arc<Remotes>,
 }
 
 impl Cache {
@@ -62,7 +65,19 @@ impl Cache {
             })?;
         }
         let root = fs::canonicalize(root).map_err(|e| Error::io("open", root, &e))?;
-        Ok(Self { root })
+        Ok(Self { root, remotes: Arc::default() })
+    }
+
+    /// The same cache with others behind it.
+    #[must_use]
+    pub fn with_remotes(mut self, remotes: Remotes) -> Self {
+        self.remotes = Arc::new(remotes);
+        self
+    }
+
+    /// The shared caches.
+    pub fn remotes(&self) -> &Remotes {
+        &self.remotes
     }
 
     pub fn root(&self) -> &Path {

@@ -2,6 +2,7 @@
 //!
 //! This is the only place that prints. Standard output is data, standard error is for people.
 
+mod caches;
 mod events;
 mod group;
 mod hermetic;

@@ -152,6 +152,46 @@ pub struct How {
     pub rust: Option<PathBuf>,
 }
 
+/// Which shared caches are used, and what of them is believed; each may also stand in the configuration file.
+#[derive(Debug, Default, Args)]
+pub struct Caches {
+    /// A shared cache, asked after the local one: a folder or an address; `rw:URL` also writes what was
+    /// built (repeatable)
+    #[arg(
+        long,
+        value_name = "[rw:]URL|DIR",
+        env = "WHEELBUILD_CACHE",
+        value_delimiter = ' ',
+        hide_env_values = true
+    )]
+    pub cache: Vec<String>,
+    /// Take from this cache what no known key signed and no lock names, and judge it anew (repeatable)
+    #[arg(
+        long,
+        value_name = "URL|DIR",
+        env = "WHEELBUILD_TRUST_CACHE",
+        value_delimiter = ' ',
+        hide_env_values = true
+    )]
+    pub trust_cache: Vec<String>,
+    /// Take from caches what this public key signed: a line that `cache keygen` printed (repeatable)
+    #[arg(long, value_name = "KEY", env = "WHEELBUILD_CACHE_KEYS", value_delimiter = ' ')]
+    pub cache_key: Vec<String>,
+    /// Sign what is written to caches with the key in this file; the variable may also hold the key itself
+    #[arg(long, value_name = "FILE", env = "WHEELBUILD_CACHE_SIGNING_KEY", hide_env_values = true, value_hint = ValueHint::FilePath)]
+    pub cache_signing_key: Option<String>,
+    /// Take from caches the wheels whose sha256 this lock names, for example a wheelhouse's pylock.toml
+    /// (repeatable)
+    #[arg(long, value_name = "LOCK", value_hint = ValueHint::FilePath)]
+    pub cache_lock: Vec<PathBuf>,
+    /// How long a cache may take to answer [default: 15]
+    #[arg(long, value_name = "SECONDS", env = "WHEELBUILD_CACHE_TIMEOUT")]
+    pub cache_timeout: Option<u64>,
+    /// Talk to caches without TLS, or without checking it
+    #[arg(long)]
+    pub insecure_cache: bool,
+}
+
 #[derive(Debug, Args)]
 pub struct Build {
     /// An sdist, an unpacked folder, or NAME==VERSION from the index
@@ -206,6 +246,8 @@ pub struct Build {
     /// Neither read nor write cached wheels
     #[arg(long, env = "WHEELBUILD_NO_CACHE")]
     pub no_cache: bool,
+    #[command(flatten)]
+    pub caches: Caches,
     /// Keep the build folder, with a `replay.sh` that runs its hooks once more
     #[arg(long)]
     pub keep: bool,
@@ -487,8 +529,17 @@ pub enum LayerCompression {
 
 #[derive(Debug, Subcommand)]
 pub enum CacheAction {
-    /// Show where the cache is and what it holds
-    Info,
+    /// Show where the cache is and what it holds, and whether shared caches answer
+    Info {
+        #[command(flatten)]
+        caches: Caches,
+    },
+    /// Make a key that signs what is written to shared caches; prints the public one
+    Keygen {
+        /// Where the secret key goes
+        #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+        file: PathBuf,
+    },
     /// Remove what the cache holds
     Prune {
         /// Only what was last written more than this many days ago

@@ -51,6 +51,20 @@ pub struct Config {
     /// Leave out what wheelbuild itself knows of single packages.
     pub no_overrides: Option<bool>,
     pub no_cache: Option<bool>,
+    /// Shared caches: `[rw:]URL|DIR`.
+    pub cache: Option<OneOrMany>,
+    /// Shared caches that are believed without a signature.
+    pub trust_cache: Option<OneOrMany>,
+    /// Public keys whose signatures count.
+    pub cache_keys: Option<OneOrMany>,
+    /// The file with the key that signs what is written to shared caches.
+    pub cache_signing_key: Option<PathBuf>,
+    /// Locks whose wheels are taken from shared caches by their digest.
+    pub cache_locks: Option<OneOrMany>,
+    /// How long a shared cache may take to answer, in seconds.
+    pub cache_timeout: Option<u64>,
+    /// Speak to shared caches without TLS, or without checking it.
+    pub insecure_cache: Option<bool>,
     /// Files, and folders of files, that builds would download.
     #[serde(default)]
     pub sources: Vec<PathBuf>,
@@ -105,6 +119,13 @@ impl Config {
         "offline",
         "no-overrides",
         "no-cache",
+        "cache",
+        "trust-cache",
+        "cache-keys",
+        "cache-signing-key",
+        "cache-locks",
+        "cache-timeout",
+        "insecure-cache",
         "sources",
         "packages",
         "config-settings",
@@ -145,7 +166,14 @@ impl Config {
             debian_archives,
             offline,
             no_overrides,
-            no_cache
+            no_cache,
+            cache,
+            trust_cache,
+            cache_keys,
+            cache_signing_key,
+            cache_locks,
+            cache_timeout,
+            insecure_cache
         );
         if self.sources.is_empty() {
             self.sources = other.sources;

@@ -142,7 +142,8 @@ mod tests {
     #[test]
     fn every_key_is_known_to_the_suggestions() {
         let text = "target='a'\npython='a'\noutdir='a'\ncache-dir='a'\nisolation='a'\ncc='a'\nbuild-lock='a'\njobs=1\n\
-                    memory='1'\nprocesses=1\ndisk='1'\ntimeout=1\nzig='a'\nuv='a'\nrust='a'\ndebian-archives=['a']\noffline=true\nno-overrides=true\nno-cache=true\nsources=[]\n\
+                    memory='1'\nprocesses=1\ndisk='1'\ntimeout=1\nzig='a'\nuv='a'\nrust='a'\ndebian-archives=['a']\noffline=true\nno-overrides=true\nno-cache=true\n\
+                    cache='a'\ntrust-cache='a'\ncache-keys='a'\ncache-signing-key='a'\ncache-locks='a'\ncache-timeout=1\ninsecure-cache=true\nsources=[]\n\
                     [packages.a]\nconfig-settings={a=['b']}\nenv={}\nbuild-requires=[]\nnative=[]\npatches=[]\nallow-pure=true";
         assert!(toml::from_str::<Config>(text).is_ok());
         let table: toml::Table = toml::from_str(text).unwrap();

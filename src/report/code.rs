@@ -72,6 +72,7 @@ codes! {
     UnknownPart = 132, Usage, "no such extra or group", "The project has no extra or group of this name, or two that were asked for exclude each other. The message lists what there is.";
     LockProject = 133, Usage, "the lock needs its project", "Locks of Poetry up to 2.0 and of PDM without `inherit_metadata` do not say what the project itself depends on. pyproject.toml is looked for beside the lock; `--project DIR` names another place.";
     ImageReference = 140, Usage, "unreadable image reference", "An input or output image is spelled in no way we know: `oci:DIR[:TAG]`, `docker:FILE[:NAME:TAG]`, `registry:HOST/REPOSITORY[:TAG][@sha256:DIGEST]`, for `-o` also `dir:PATH`, for `--base` also `scratch`.";
+    CacheKey = 160, Usage, "unusable key of a shared cache", "A public key is written as `ed25519:` and base64 of 32 bytes, a signing key as `ed25519-secret:` and base64 of 32 bytes, itself or in a file. `wheelbuild cache keygen FILE` makes a pair.";
 
     // 02: the source distribution and other archives
     BrokenArchive = 201, Failed, "broken archive", "The archive is cut short, damaged, or not of the format its content claims.";
@@ -154,6 +155,7 @@ codes! {
     Io = 701, Storage, "file access failed", "A file or folder could not be read or written.";
     DiskFull = 702, Storage, "disk full", "No room is left where the build, the cache or the output lies. `wheelbuild cache prune` frees the cache.";
     CacheEntry = 703, Storage, "bad cache entry", "A cache entry is damaged and could not be replaced.";
+    RemoteCache = 760, Storage, "shared cache failure", "A shared cache does not answer, answers late or with an error, or takes no bytes. A build says so once, leaves the cache alone and goes on without it; only `cache push` and `cache pull` end with this error.";
 
     // 09: us
     Interrupted = 901, Interrupted, "interrupted", "Stopped by Ctrl-C or a termination signal. Nothing half-written was left.";

@@ -13,7 +13,7 @@ use crate::cache::Cache;
 use crate::cli::group::Grouped;
 use crate::cli::output::{BuildErrorOutput, BuildOutput, VERSION, WheelOutput};
 use crate::cli::typed::{Build, How};
-use crate::cli::{Context, Failure, interrupt, print_json, print_path, ready, terminal};
+use crate::cli::{Context, Failure, caches, interrupt, print_json, print_path, ready, terminal};
 use crate::config::{Config, OneOrMany};
 use crate::index::Index;
 use crate::metadata::normalize;
@@ -51,7 +51,7 @@ pub fn run(arguments: &Build, context: &Context) -> Result<(), Failure> {
     }
     let outdir =
         arguments.outdir.clone().or_else(|| config.outdir.clone()).unwrap_or_else(|| PathBuf::from("dist"));
-    let cache = Cache::open(&ready::cache_dir(&context.global, config)?)?;
+    let cache = caches::open(&arguments.caches, &context.global, config)?;
     let interrupt = interrupt()?;
     let index = Index::of_process(options.offline, context.report.clone());
     let tools = Tools { cache: &cache, index: &index, report: &context.report };
