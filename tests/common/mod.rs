@@ -8,6 +8,7 @@
 pub mod live;
 pub mod server;
 pub mod source;
+pub mod store;
 
 use std::ffi::OsStr;
 use std::fs;
