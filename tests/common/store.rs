@@ -159,7 +159,10 @@ impl Shared {
             }
             Fault::Endless => {
                 let _ = stream.write_all(head("").as_bytes());
-                while !self.ending.load(Ordering::SeqCst) && stream.write_all(&[b'x'; 65536]).is_ok() {}
+                let sends = |stream: &mut TcpStream| stream.write_all(&[b'x'; 65536]).is_ok();
+                while !self.ending.load(Ordering::SeqCst) && sends(&mut stream) {
+                    std::hint::spin_loop();
+                }
             }
             Fault::Silent => {
                 // Until the other side has enough of it.
