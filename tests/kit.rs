@@ -213,6 +213,16 @@ impl Bench {
                 "{who}: `{name}` leaks"
             );
         }
+        // Also what the runtime has in assembler, such as Arm's `__cxa_end_cleanup`.
+        for export in elf.exports.iter().filter(|_| file.ends_with(".so")) {
+            assert!(
+                !["__cxa_", "__unw_", "__gxx_", "__aeabi_"]
+                    .iter()
+                    .any(|prefix| export.name.starts_with(prefix)),
+                "{who}: exports `{}`",
+                export.name
+            );
+        }
         let glibc = ["libc.so", "libm.so", "libpthread.so", "libdl.so", "librt.so", "ld-linux", "ld64.so"];
         let musl = [self.target.arch.musl_soname.as_str()];
         let allowed = if self.target.libc == Libc::Musl { &musl[..] } else { &glibc[..] };
