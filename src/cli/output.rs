@@ -246,6 +246,9 @@ pub struct LayerFileOutput {
     pub size: u64,
     /// Bytes of the tar stream.
     pub unpacked: u64,
+    /// What the descriptor of the layer has to say besides; of eStargz the digest of its table.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub annotations: BTreeMap<String, String>,
 }
 
 /// A package that was installed.

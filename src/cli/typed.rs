@@ -483,6 +483,9 @@ pub struct Image {
     /// How layers are packed
     #[arg(long, value_enum, default_value = "gzip")]
     pub compression: LayerCompression,
+    /// Make layers that can be read file by file out of a registry (eStargz); others read them as gzip
+    #[arg(long, conflicts_with = "compression")]
+    pub estargz: bool,
     /// Accept whatever the check of the image finds in files of this pattern (repeatable)
     #[arg(long, value_name = "PATTERN")]
     pub allow: Vec<String>,
@@ -514,6 +517,9 @@ pub struct Layer {
     /// How it is packed
     #[arg(long, value_enum, default_value = "gzip")]
     pub compression: LayerCompression,
+    /// Make a layer that can be read file by file out of a registry (eStargz); others read it as gzip
+    #[arg(long, conflicts_with = "compression")]
+    pub estargz: bool,
     /// Most cores [default: all]
     #[arg(short, long, value_name = "N", env = "WHEELBUILD_JOBS")]
     pub jobs: Option<u32>,

@@ -66,6 +66,7 @@ fn sbom(image: &Image, store: LayerStore<'_>) -> Result<Value> {
         components.push(package(given, store)?);
     }
     if let Some((name, digest)) = &image.base {
+        let name = name.as_deref().unwrap_or("base");
         let mut base = json!({ "type": "container", "bom-ref": "base", "name": name });
         if let Some(digest) = digest {
             base["version"] = json!(digest);
@@ -170,6 +171,7 @@ fn provenance(image: &Image) -> Value {
         })
         .collect();
     if let Some((name, digest)) = &image.base {
+        let name = name.as_deref().unwrap_or("base");
         let mut base = json!({ "name": name, "annotations": { "role": "base" } });
         if let Some(digest) = digest {
             base["digest"] = sha256(digest);

@@ -21,6 +21,8 @@ use crate::target::Target;
 pub struct LoadedImage {
     /// As it was named.
     pub name: String,
+    /// Its name in a registry; of a place of this machine nothing is to be said in an image.
+    pub reference: Option<String>,
     /// `sha256:…` of its manifest, where it has one.
     pub digest: Option<String>,
     pub config: ConfigFile,
@@ -33,6 +35,10 @@ pub trait Contents {
     fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>>;
     /// A file of this machine with the blob.
     fn blob(&self, descriptor: &Descriptor) -> Result<PathBuf>;
+    /// The name that others know it by, without its digest.
+    fn reference(&self) -> Option<String> {
+        None
+    }
 }
 
 impl Contents for OciLayout {
@@ -167,7 +173,13 @@ fn finish(
         let blob = contents.blob(descriptor)?;
         layers.push(layer(descriptor, oci::sha256(diff_id)?, blob, title(&config, at), store)?);
     }
-    Ok(LoadedImage { name: name.to_owned(), digest: Some(entry.digest.clone()), config, layers })
+    Ok(LoadedImage {
+        name: name.to_owned(),
+        reference: contents.reference(),
+        digest: Some(entry.digest.clone()),
+        config,
+        layers,
+    })
 }
 
 /// What the history says of the layer number `at`.
@@ -298,7 +310,7 @@ pub fn load_docker_archive(
         let descriptor = Descriptor::new(&oci_type(suffix), digest, size);
         layers.push(layer(&descriptor, oci::sha256(diff_id)?, blob, title(&config, at), store)?);
     }
-    Ok(LoadedImage { name, digest: None, config, layers })
+    Ok(LoadedImage { name, reference: None, digest: None, config, layers })
 }
 
 /// Copies a part of a file into the store.

@@ -13,6 +13,8 @@ use crate::report::{Error, Result};
 pub enum Compression {
     /// Every tool reads it.
     Gzip,
+    /// gzip with a member for each file and a table of contents ([`super::estargz`]).
+    Estargz,
     /// Smaller and faster; umoci 0.4 and others refuse it.
     Zstd,
     None,
@@ -30,6 +32,7 @@ impl Compression {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
+            Self::Estargz => "estargz",
             Self::Zstd => "zstd",
             Self::None => "none",
         }
@@ -38,7 +41,7 @@ impl Compression {
     /// The media type of a layer packed like this (OCI image spec, "Image Layer Filesystem Changeset").
     pub const fn media_type(self) -> &'static str {
         match self {
-            Self::Gzip => "application/vnd.oci.image.layer.v1.tar+gzip",
+            Self::Gzip | Self::Estargz => "application/vnd.oci.image.layer.v1.tar+gzip",
             Self::Zstd => "application/vnd.oci.image.layer.v1.tar+zstd",
             Self::None => "application/vnd.oci.image.layer.v1.tar",
         }
@@ -47,7 +50,7 @@ impl Compression {
     /// How many bytes of the tar stream are packed together.
     pub const fn stretch(self) -> usize {
         match self {
-            Self::Gzip | Self::None => 1 << 20,
+            Self::Gzip | Self::Estargz | Self::None => 1 << 20,
             // Frames know nothing of each other, which costs zstd more than gzip.
             Self::Zstd => 4 << 20,
         }
@@ -63,7 +66,7 @@ impl Compression {
             Self::Zstd => {
                 zstd::bulk::compress(raw, ZSTD_LEVEL).map_err(|error| Error::bug(format!("zstd: {error}")))
             }
-            Self::Gzip => gzip(raw),
+            Self::Gzip | Self::Estargz => gzip(raw),
         }
     }
 }
@@ -115,7 +118,7 @@ mod tests {
             let packed: Vec<u8> = stretches.iter().flat_map(|raw| compression.pack(raw).unwrap()).collect();
             let mut raw = Vec::new();
             match compression {
-                Compression::Gzip => {
+                Compression::Gzip | Compression::Estargz => {
                     flate2::read::MultiGzDecoder::new(&packed[..]).read_to_end(&mut raw).unwrap();
                 }
                 Compression::Zstd => raw = zstd::decode_all(&packed[..]).unwrap(),

@@ -2,7 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::oci::Descriptor;
+use super::assemble::Image;
+use super::attest::Attached;
+use super::configuration::RunOptions;
+use super::oci::{self, Descriptor, Index};
+use crate::report::Result;
 
 /// Where the bytes of a blob are.
 #[derive(Clone, Debug)]
@@ -47,4 +51,38 @@ impl Export {
     pub fn referrers(&self) -> Vec<Descriptor> {
         self.referrers.clone()
     }
+}
+
+/// One image, or an index of several, as what has to be where it is put. `attached` are manifests that
+/// name one of the images as their subject, with their blobs.
+///
+/// # Errors
+/// A bug: documents are plain data.
+pub fn export(images: &[Image], run: &RunOptions, attached: Vec<Attached>) -> Result<Export> {
+    let mut blobs = Vec::new();
+    for image in images {
+        for layer in &image.layers {
+            blobs.push((layer.descriptor.clone(), Blob::File(layer.blob.clone())));
+        }
+        blobs.push((Descriptor::of(oci::CONFIG, &image.config), Blob::Bytes(image.config.clone())));
+        let plain = Descriptor { platform: None, ..image.descriptor.clone() };
+        blobs.push((plain, Blob::Bytes(image.manifest.clone())));
+    }
+    let root = match images {
+        [only] => only.descriptor.clone(),
+        several => {
+            let manifests = several.iter().map(|image| image.descriptor.clone()).collect();
+            let index = oci::to_bytes(&Index::new(manifests, run.of_index()))?;
+            let descriptor = Descriptor::of(oci::INDEX, &index);
+            blobs.push((descriptor.clone(), Blob::Bytes(index)));
+            descriptor
+        }
+    };
+    let mut referrers = Vec::new();
+    for (descriptor, manifest, contents) in attached {
+        blobs.extend(contents.into_iter().map(|(descriptor, bytes)| (descriptor, Blob::Bytes(bytes))));
+        blobs.push((descriptor.clone(), Blob::Bytes(manifest)));
+        referrers.push(descriptor);
+    }
+    Ok(Export::new(root, blobs, referrers))
 }

@@ -99,7 +99,7 @@ pub struct ElfFacts {
 const FIRST_LINE: usize = 256;
 
 /// Files up to this size are looked at in memory; larger ones only in part.
-pub const WHOLE: u64 = 8 << 20;
+pub const WHOLE: u64 = 1 << 20;
 
 /// Texts over this size decide nothing.
 const LARGEST_TEXT: u64 = 4 << 20;
@@ -162,9 +162,7 @@ impl FileFacts {
                 parsed = ElfFacts::of(ElfFile::parse(&whole));
             }
             if may_be_python(path) {
-                let mut whole = vec![0; usize::try_from(size).map_err(io::Error::other)?];
-                file.read_exact_at(&mut whole, 0)?;
-                parsed.python = python_version(&whole);
+                parsed.python = python_version_in(file, size)?;
             }
             facts.elf = Some(Box::new(parsed));
         }
@@ -236,6 +234,28 @@ fn may_be_python(path: &str) -> bool {
     name.starts_with("python3") || name.starts_with("libpython3")
 }
 
+/// [`python_version`] of a large file, which is never in memory as a whole.
+fn python_version_in(file: &File, size: u64) -> io::Result<Option<String>> {
+    // What is looked for is shorter than this, and may lie across two windows.
+    const OVERLAP: u64 = 32;
+    let mut window = Vec::new();
+    let mut from = 0;
+    while from < size {
+        // A window is far below the largest usize.
+        window.resize(WHOLE.min(size - from) as usize, 0);
+        file.read_exact_at(&mut window, from)?;
+        if from > 0 {
+            // What stands before is unknown here, and was known to the window before.
+            window[0] = 1;
+        }
+        if let Some(version) = python_version(&window) {
+            return Ok(Some(version));
+        }
+        from += if size - from > WHOLE { WHOLE - OVERLAP } else { WHOLE };
+    }
+    Ok(None)
+}
+
 /// The literal `PY_VERSION` in the data of an interpreter: `3.11.2`, standing alone.
 fn python_version(data: &[u8]) -> Option<String> {
     let mut at = 0;
@@ -282,6 +302,20 @@ mod tests {
         let large = FileFacts::of_file("a.so", false, &file, bytes.len() as u64).unwrap();
         assert_eq!(large.elf, small.elf);
         assert_eq!(large.elf.unwrap().needed, ["liba.so.1"]);
+    }
+
+    #[test]
+    fn a_version_across_two_windows_is_found() {
+        let mut bytes = vec![1; WHOLE as usize * 2 + 100];
+        let at = WHOLE as usize - 4;
+        bytes[at..at + 8].copy_from_slice(b"\x003.11.2\0");
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(&bytes, 0).unwrap();
+        let version = python_version_in(&file, bytes.len() as u64).unwrap();
+        assert_eq!(version.as_deref(), Some("3.11.2"));
+        bytes[at] = b'1';
+        file.write_all_at(&bytes, 0).unwrap();
+        assert_eq!(python_version_in(&file, bytes.len() as u64).unwrap(), None);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 use sha2::{Digest as _, Sha256};
 
 use super::codec::{Compression, GZIP_HEAD, gzip_tail};
+use super::estargz::Chunk;
 use super::facts::{self, FileFacts};
 use super::pack::{FileOf, Product, Products};
 use super::tree::Content;
@@ -148,9 +149,15 @@ pub(super) fn splice(file: FileOf<'_>, products: &Products) -> Result<()> {
     if crc.sum() != entry.crc32 {
         return Err(damaged("its checksum is wrong"));
     }
-    let facts = seen.finish(wheel, entry)?;
+    let (facts, sha256) = seen.finish(wheel, entry)?;
     let tail = gzip_tail(entry.crc32, entry.size).to_vec();
-    products.give(Product { raw: Vec::new(), packed: Some(tail), facts: vec![(file.path.to_owned(), facts)] })
+    let chunk = Chunk { path: file.path.to_owned(), at: 0, from: 0, size: entry.size, sha256 };
+    products.give(Product {
+        packed: Some(tail),
+        facts: vec![(file.path.to_owned(), facts)],
+        chunks: vec![chunk],
+        ..Product::default()
+    })
 }
 
 /// A member of a wheel compressed by us, stretch by stretch.
@@ -158,6 +165,7 @@ pub(super) fn stream(file: FileOf<'_>, compression: Compression, products: &Prod
     let (wheel, entry, sha256) = member_of(file)?;
     let mut seen = Seen::new(file, sha256);
     let mut data = wheel.zip().stream(entry);
+    let mut at = 0;
     loop {
         let mut raw = Vec::with_capacity(compression.stretch());
         let read = data.by_ref().take(compression.stretch() as u64).read_to_end(&mut raw);
@@ -169,14 +177,19 @@ pub(super) fn stream(file: FileOf<'_>, compression: Compression, products: &Prod
         if raw.is_empty() {
             break;
         }
+        let chunks = match compression {
+            Compression::Estargz => vec![Chunk::of(file.path, at, seen.size, &raw)],
+            _ => Vec::new(),
+        };
         seen.take(&raw)?;
         let packed = match compression {
             Compression::None => None,
             _ => Some(compression.pack(&raw)?),
         };
-        products.give(Product { raw, packed, ..Product::default() })?;
+        at += packed.as_ref().map_or(0, |packed| packed.len() as u64);
+        products.give(Product { raw, packed, chunks, ..Product::default() })?;
     }
-    let facts = seen.finish(wheel, entry)?;
+    let (facts, _) = seen.finish(wheel, entry)?;
     products.give(Product {
         packed: Some(Vec::new()),
         facts: vec![(file.path.to_owned(), facts)],
@@ -222,9 +235,7 @@ impl<'t> Seen<'t> {
         if data.is_empty() {
             return Ok(());
         }
-        if self.expected.is_some() {
-            self.hash.update(data);
-        }
+        self.hash.update(data);
         self.size += data.len() as u64;
         let mut data = data;
         if matches!(self.kept, Kept::Undecided) {
@@ -235,7 +246,8 @@ impl<'t> Seen<'t> {
             let wanted = facts::wants_whole(self.file.path, &self.head);
             self.kept = match (wanted, self.file.content.size() <= facts::WHOLE) {
                 (false, _) => Kept::Nothing,
-                (true, true) => Kept::Memory(Vec::new()),
+                // Below `WHOLE`.
+                (true, true) => Kept::Memory(Vec::with_capacity(self.file.content.size() as usize)),
                 (true, false) => Kept::Scratch(
                     tempfile::tempfile()
                         .map_err(|error| Error::io("make a file in", &std::env::temp_dir(), &error))?,
@@ -261,17 +273,19 @@ impl<'t> Seen<'t> {
         Ok(())
     }
 
-    /// Compares the hash and gives the facts.
-    fn finish(self, wheel: &WheelArchive, entry: &ZipEntry) -> Result<FileFacts> {
-        if self.expected.is_some_and(|expected| expected != <[u8; 32]>::from(self.hash.finalize())) {
+    /// Compares the hash, and gives the facts and the hash.
+    fn finish(self, wheel: &WheelArchive, entry: &ZipEntry) -> Result<(FileFacts, [u8; 32])> {
+        let sha256 = self.hash.finalize().into();
+        if self.expected.is_some_and(|expected| expected != sha256) {
             return Err(wheel.not_recorded(entry));
         }
         let FileOf { path, executable, .. } = self.file;
-        Ok(match self.kept {
+        let facts = match self.kept {
             Kept::Memory(bytes) => FileFacts::of_bytes(path, executable, &bytes),
             Kept::Scratch(file) => FileFacts::of_file(path, executable, &file, self.size)
                 .map_err(|error| Error::io("read", &std::env::temp_dir(), &error))?,
             Kept::Nothing | Kept::Undecided => FileFacts::of_head(executable, self.size, &self.head),
-        })
+        };
+        Ok((facts, sha256))
     }
 }

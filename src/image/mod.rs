@@ -5,11 +5,12 @@
 //! whole. [`export()`] lays out one or several of them as blobs, which [`OciLayout`], [`docker`] and the
 //! registry client put somewhere.
 //!
-//! - a layer: `tree` says what it holds, `pack` makes its bytes (`codec`, `member`, `tar`), `facts` says
-//!   what the check has to know of it, `store` keeps it by what it was made from
+//! - a layer: `tree` says what it holds, `pack` makes its bytes (`codec`, `member`, `tar`, `collect`), `facts` says
+//!   what the check has to know of it, `estargz` its table of contents, `store` keeps it by what it was
+//!   made from
 //! - sources: `site` (wheels), `source` (folders and archives), `bytecode`, `base` (images)
 //! - the whole: `root` (layers over each other), `python` (the interpreter in it), `check`
-//! - documents and places: `oci`, `layout`, `docker`, `registry`, `output`
+//! - documents and places: `configuration`, `oci`, `layout`, `docker`, `registry`, `output`
 
 mod assemble;
 mod attest;
@@ -17,8 +18,11 @@ mod base;
 mod bytecode;
 pub mod check;
 mod codec;
+mod collect;
+mod configuration;
 mod digests;
 pub mod docker;
+mod estargz;
 pub mod examine;
 mod export;
 mod facts;
@@ -45,14 +49,15 @@ mod unpack;
 mod wheelhouse;
 pub mod words;
 
-pub use assemble::{APPLICATION, Image, Request, RunOptions, assemble, export, given_wheel};
+pub use assemble::{APPLICATION, Image, Request, assemble};
 pub use attest::{Attached, attest};
 pub use base::{
     Contents, LoadedImage, is_docker_archive, load, load_docker_archive, load_manifest, manifests,
     platform_of,
 };
 pub use codec::Compression;
-pub use export::{Blob, Export};
+pub use configuration::RunOptions;
+pub use export::{Blob, Export, export};
 pub use facts::{ElfFacts, FileFacts, LayerFacts, PathFacts};
 pub use layout::OciLayout;
 pub use manifest_layer::LayerManifest;
@@ -61,6 +66,7 @@ pub use output::{Input, Output};
 pub use pack::{Packed, Packing, pack};
 pub use python::{ImagePython, LibcKind, Scheme};
 pub use root::Root;
+pub use select::given_wheel;
 pub use source::Placed;
 pub use store::{Layer, LayerStore};
 pub use tree::{Content, LayerTree, Node};

@@ -5,13 +5,14 @@
 //! writes them and keeps the two digests. A worker that runs ahead waits, so that memory is bounded by
 //! the number of workers.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
-use sha2::{Digest as _, Sha256};
-
 use super::codec::Compression;
+use super::collect::collect;
+use super::estargz::{self, Chunk};
 use super::facts::{FileFacts, LayerFacts, PathFacts};
 use super::member;
 use super::tar;
@@ -28,7 +29,7 @@ const SPLICED_FROM: u64 = 4096;
 const MOST_WORKERS: usize = 8;
 
 /// Results a worker may be ahead by.
-const AHEAD: usize = 4;
+pub(super) const AHEAD: usize = 4;
 
 /// How layers are packed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +52,8 @@ pub struct Packed {
     pub size: u64,
     /// Of the tar stream.
     pub raw_size: u64,
+    /// Of the layer's descriptor.
+    pub annotations: BTreeMap<String, String>,
     pub facts: LayerFacts,
 }
 
@@ -61,6 +64,8 @@ pub(super) struct Product {
     /// None when they are the raw ones.
     pub packed: Option<Vec<u8>>,
     pub facts: Vec<(String, FileFacts)>,
+    /// Those that begin in the packed bytes, of layers that want to know.
+    pub chunks: Vec<Chunk>,
 }
 
 /// Where a worker puts its products; fails when nobody wants them any more.
@@ -107,6 +112,10 @@ enum Part<'t> {
 /// [`Code::BrokenArchive`] and [`Code::BadWheel`] for damaged wheels; [`Code::Io`], also when a file
 /// changed since it was listed.
 pub fn pack(tree: &LayerTree, packing: Packing, out: &mut (impl Write + Send)) -> Result<Packed> {
+    if packing.compression == Compression::Estargz {
+        estargz::check_names(tree)?;
+    }
+    let landmark = estargz::landmark();
     let workers = packing.jobs.clamp(1, MOST_WORKERS);
     let (tasks, queue) = sync_channel::<(Task<'_>, Products)>(workers);
     let (order, ordered) = sync_channel::<Receiver<Result<Product>>>(workers * 2);
@@ -115,8 +124,8 @@ pub fn pack(tree: &LayerTree, packing: Packing, out: &mut (impl Write + Send)) -
         for _ in 0..workers {
             scope.spawn(|| work(&queue, packing.compression));
         }
-        let collector = scope.spawn(move || collect(ordered, out));
-        plan(tree, packing, &mut |task| {
+        let collector = scope.spawn(move || collect(ordered, tree, packing, out));
+        plan(tree, &landmark, packing, &mut |task| {
             let (products, results) = sync_channel(AHEAD);
             order.send(results).is_ok() && tasks.send((task, Products(products))).is_ok()
         });
@@ -136,8 +145,21 @@ pub fn pack(tree: &LayerTree, packing: Packing, out: &mut (impl Write + Send)) -
 }
 
 /// Cuts the tar stream of `tree` into tasks until `give` says that no more are wanted.
-fn plan<'t>(tree: &'t LayerTree, packing: Packing, give: &mut dyn FnMut(Task<'t>) -> bool) {
+fn plan<'t>(
+    tree: &'t LayerTree,
+    landmark: &'t Content,
+    packing: Packing,
+    give: &mut dyn FnMut(Task<'t>) -> bool,
+) {
     let mut stretch = Stretch { parts: Vec::new(), size: 0, most: packing.compression.stretch() as u64 };
+    let is_estargz = packing.compression == Compression::Estargz;
+    if is_estargz {
+        let file = FileOf { path: estargz::LANDMARK, content: landmark, executable: false };
+        let size = landmark.size();
+        stretch.bytes(tar::header(file.path, tar::Kind::File { size, executable: false }, packing.mtime));
+        stretch.add(Part::Whole(file), size, give);
+        stretch.bytes(vec![0; tar::padding(size)]);
+    }
     for (path, node) in tree.iter() {
         let kind = match node {
             Node::Folder => tar::Kind::Folder,
@@ -153,7 +175,7 @@ fn plan<'t>(tree: &'t LayerTree, packing: Packing, give: &mut dyn FnMut(Task<'t>
         let wanted = match content {
             Content::Member { wheel, index, .. } => {
                 let entry = &wheel.entries()[*index];
-                let spliced = packing.compression == Compression::Gzip
+                let spliced = matches!(packing.compression, Compression::Gzip | Compression::Estargz)
                     && entry.method == ZipMethod::Deflated
                     && entry.packed >= SPLICED_FROM;
                 if spliced {
@@ -181,7 +203,9 @@ fn plan<'t>(tree: &'t LayerTree, packing: Packing, give: &mut dyn FnMut(Task<'t>
         }
         stretch.bytes(vec![0; tar::padding(size)]);
     }
-    stretch.bytes(tar::END.to_vec());
+    if !is_estargz {
+        stretch.bytes(tar::END.to_vec());
+    }
     stretch.flush(give);
 }
 
@@ -232,60 +256,40 @@ fn work(queue: &Mutex<Receiver<(Task<'_>, Products)>>, compression: Compression)
 
 fn pack_parts(parts: &[Part<'_>], compression: Compression, products: &Products) -> Result<()> {
     let mut product = Product::default();
+    let (mut packed, mut begun) = (Vec::new(), 0);
     for part in parts {
-        match part {
-            Part::Bytes(bytes) => product.raw.extend_from_slice(bytes),
+        let start = product.raw.len();
+        let (file, from) = match part {
+            Part::Bytes(bytes) => {
+                product.raw.extend_from_slice(bytes);
+                continue;
+            }
             Part::Whole(file) => {
-                let start = product.raw.len();
                 member::append(*file, &mut product.raw)?;
                 let facts = FileFacts::of_bytes(file.path, file.executable, &product.raw[start..]);
                 product.facts.push((file.path.to_owned(), facts));
+                (file, 0)
             }
             Part::Range { file, from, count } => {
                 if let Some(facts) = member::append_range(*file, *from, *count, &mut product.raw)? {
                     product.facts.push((file.path.to_owned(), facts));
                 }
+                (file, *from)
             }
+        };
+        if compression == Compression::Estargz && product.raw.len() > start {
+            // The contents of each file begin a member of their own.
+            if start > begun {
+                packed.extend(compression.pack(&product.raw[begun..start])?);
+                begun = start;
+            }
+            let at = packed.len() as u64;
+            product.chunks.push(Chunk::of(file.path, at, from, &product.raw[start..]));
         }
     }
     if compression != Compression::None {
-        product.packed = Some(compression.pack(&product.raw)?);
+        packed.extend(compression.pack(&product.raw[begun..])?);
+        product.packed = Some(packed);
     }
     products.give(product)
-}
-
-/// Takes the products in order.
-fn collect(ordered: Receiver<Receiver<Result<Product>>>, out: &mut (impl Write + Send)) -> Result<Packed> {
-    // The two digests are the longest serial work there is, so they are kept by two threads.
-    let (raw_chunks, for_diff_id) = sync_channel::<Vec<u8>>(AHEAD);
-    std::thread::scope(|scope| {
-        let diff_id = scope.spawn(move || {
-            let mut hash = Sha256::new();
-            for chunk in for_diff_id {
-                hash.update(chunk);
-            }
-            hash.finalize()
-        });
-        let (mut hash, mut size, mut raw_size) = (Sha256::new(), 0, 0);
-        let mut facts = LayerFacts::default();
-        for results in ordered {
-            for product in results {
-                let Product { raw, packed, facts: found } = product?;
-                let bytes = packed.as_deref().unwrap_or(&raw);
-                hash.update(bytes);
-                size += bytes.len() as u64;
-                raw_size += raw.len() as u64;
-                out.write_all(bytes)
-                    .map_err(|error| Error::io("write", std::path::Path::new("layer"), &error))?;
-                facts.paths.extend(found.into_iter().map(|(path, facts)| (path, PathFacts::File(facts))));
-                if !raw.is_empty() && raw_chunks.send(raw).is_err() {
-                    return Err(Error::bug("the thread that keeps the diff id ended early"));
-                }
-            }
-        }
-        drop(raw_chunks);
-        let diff_id = diff_id.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        let digest = |hash: sha2::digest::Output<Sha256>| Digest::from(<[u8; 32]>::from(hash));
-        Ok(Packed { diff_id: digest(diff_id), digest: digest(hash.finalize()), size, raw_size, facts })
-    })
 }

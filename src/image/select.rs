@@ -1,11 +1,35 @@
 //! Which of the given wheels an image gets: of every project the one that fits it best.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
+use super::digests;
+use crate::cache::{Cache, Requirement};
 use crate::python::installer::{BuildTags, GivenWheel};
 use crate::report::{Code, Error, Result};
 use crate::target::{PythonVersion, Target};
 use crate::wheel::WheelFileName;
+
+/// A wheel given by its path. Its digest is known if it was read before.
+///
+/// # Errors
+/// [`Code::InputNotFound`], [`Code::BadWheel`] when it is called like no wheel.
+pub fn given_wheel(path: &Path, cache: &Cache) -> Result<GivenWheel> {
+    if !path.is_file() {
+        return Err(Error::new(Code::InputNotFound, format!("there is no wheel at `{}`", path.display())));
+    }
+    let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let name: WheelFileName = file.parse()?;
+    Ok(GivenWheel {
+        path: path.to_owned(),
+        requirement: Requirement {
+            name: name.name(),
+            version: name.version().to_string(),
+            file: file.to_owned(),
+            sha256: digests::of_file(path, cache)?.to_string(),
+        },
+    })
+}
 
 /// The wheels of `given` for `python` on `target`, one of each project, by name. Several wheels of a
 /// project are taken to be for several targets.

@@ -88,7 +88,7 @@ fn place_here(
         }
         let sha256 = match wheel.recorded(entry)? {
             Some(sha256) => sha256,
-            None => Sha256::digest(wheel.read(entry)?).into(),
+            None => wheel.sha256(entry)?,
         };
         let content = Content::Member { wheel: wheel.clone(), index, sha256: Some(sha256) };
         put(path, entry.executable || is_script, content, sha256)?;

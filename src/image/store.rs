@@ -6,6 +6,7 @@
 //! <cache>/layers/blobs/<digest>        the packed bytes; an output that has them does without
 //! ```
 
+use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -43,6 +44,9 @@ struct Entry {
     diff_id: Digest,
     digest: Digest,
     size: u64,
+    /// Of the descriptor.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: BTreeMap<String, String>,
 }
 
 /// The layers in the cache.
@@ -115,6 +119,7 @@ impl<'c> LayerStore<'c> {
             diff_id: packed.diff_id,
             digest: packed.digest,
             size: packed.size,
+            annotations: packed.annotations,
         };
         let text = serde_json::to_vec(&entry).map_err(|error| Error::bug(format!("layer entry: {error}")))?;
         self.cache.write(&place, &text)?;
@@ -124,7 +129,10 @@ impl<'c> LayerStore<'c> {
     fn known(&self, title: &str, entry: &Entry, facts: LayerFacts, cached: bool) -> Layer {
         let media_type = entry.compression.media_type();
         Layer {
-            descriptor: Descriptor::new(media_type, entry.digest, entry.size),
+            descriptor: Descriptor {
+                annotations: entry.annotations.clone(),
+                ..Descriptor::new(media_type, entry.digest, entry.size)
+            },
             diff_id: entry.diff_id,
             facts: Arc::new(facts),
             blob: self.blob(entry.digest),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::assemble::given_wheel;
+use super::select::given_wheel;
 use crate::cache::Cache;
 use crate::lock::{Lock, Selection};
 use crate::metadata::{Version, normalize};

@@ -130,7 +130,7 @@ codes! {
     UndefinedSymbol = 504, Platform, "a symbol nobody provides", "A file needs a symbol that neither the C library at the floor, its libraries, nor Python provides. It would fail at import.";
     BadExtension = 505, Platform, "not a loadable extension", "An extension module lacks its `PyInit_` function, carries a suffix for another Python or machine, or uses functions outside the stable ABI it claims.";
     MetadataMismatch = 506, Platform, "metadata contradicts the sdist", "The wheel's METADATA names another project, version or requirement than the sdist's PKG-INFO.";
-    BadWheel = 507, Platform, "not a valid wheel", "The backend's wheel breaks PEP 427: a missing or wrong WHEEL, METADATA or RECORD, or a name that does not match.";
+    BadWheel = 507, Failed, "not a valid wheel", "A wheel breaks PEP 427, whether a backend made it or it was given: a missing or wrong WHEEL, METADATA or RECORD, a file that is not the one RECORD names, or a name that does not match.";
     UnsupportedTarget = 508, Platform, "unsupported for this target", "What was asked for cannot be done for this target; the message says what can.";
     LeakedRuntime = 509, Platform, "a C++ runtime leaks", "A file exports or imports C++ runtime symbols that must stay private to it.";
     NotReproducible = 510, Failed, "not reproducible", "A rebuild from the provenance gave other bytes. The message names the members that differ.";

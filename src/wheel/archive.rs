@@ -153,9 +153,36 @@ impl WheelArchive {
         }
     }
 
+    /// The sha256 of a member, whatever RECORD says, without having it in memory.
+    ///
+    /// # Errors
+    /// [`Code::BrokenArchive`] when it is damaged.
+    pub fn sha256(&self, entry: &ZipEntry) -> Result<[u8; 32]> {
+        let mut hash = HashWriter(Sha256::new());
+        std::io::copy(&mut self.zip.stream(entry), &mut hash).map_err(|error| {
+            Error::new(Code::BrokenArchive, format!("entry `{}` is damaged", entry.name))
+                .cause(error.to_string())
+                .cause(format!("in `{}`", self.path.display()))
+        })?;
+        Ok(hash.0.finalize().into())
+    }
+
     /// The error that a member is not what RECORD names.
     pub fn not_recorded(&self, entry: &ZipEntry) -> Error {
         Error::new(Code::BadWheel, format!("`{}` is not the file that RECORD names", entry.name))
             .cause(format!("in `{}`", self.path.display()))
+    }
+}
+
+struct HashWriter(Sha256);
+
+impl std::io::Write for HashWriter {
+    fn write(&mut self, data: &[u8]) -> std::io::Result<usize> {
+        self.0.update(data);
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }

@@ -5,7 +5,9 @@
 
 #![allow(dead_code, reason = "each test program uses its own part")]
 
+pub mod answering;
 pub mod live;
+pub mod scene;
 pub mod server;
 pub mod source;
 pub mod store;
@@ -276,8 +278,13 @@ impl std::fmt::Display for Ran {
 
 /// The sha256 of a file, as `sha256sum` prints it.
 pub fn sha256(path: &Path) -> String {
+    sha256_of(&fs::read(path).unwrap())
+}
+
+/// The sha256 of `data` in hexadecimal.
+pub fn sha256_of(data: &[u8]) -> String {
     use sha2::Digest;
-    sha2::Sha256::digest(fs::read(path).unwrap()).iter().map(|byte| format!("{byte:02x}")).collect()
+    sha2::Sha256::digest(data).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A member of a zip archive.

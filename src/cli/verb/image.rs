@@ -33,7 +33,7 @@ pub fn run(arguments: &typed::Image, context: &Context) -> Result<()> {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = arguments.jobs.or(found.config.jobs);
     let packing = Packing {
-        compression: compression(arguments.compression),
+        compression: compression(arguments.compression, arguments.estargz),
         mtime: epoch()?,
         jobs: jobs.map_or(cores, |jobs| usize::try_from(jobs.max(1)).unwrap_or(cores)),
     };
@@ -272,8 +272,9 @@ fn targets(typed: &[String]) -> Result<Vec<Target>> {
     Ok(targets)
 }
 
-pub fn compression(typed: LayerCompression) -> Compression {
+pub fn compression(typed: LayerCompression, estargz: bool) -> Compression {
     match typed {
+        _ if estargz => Compression::Estargz,
         LayerCompression::Gzip => Compression::Gzip,
         LayerCompression::Zstd => Compression::Zstd,
         LayerCompression::None => Compression::None,

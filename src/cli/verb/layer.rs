@@ -15,7 +15,8 @@ pub fn run(arguments: &Layer, context: &Context) -> Result<()> {
     let tree = LayerManifest::read(&arguments.manifest)?.tree()?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = arguments.jobs.map_or(cores, |jobs| usize::try_from(jobs.max(1)).unwrap_or(cores));
-    let packing = Packing { compression: compression(arguments.compression), mtime: epoch()?, jobs };
+    let compression = compression(arguments.compression, arguments.estargz);
+    let packing = Packing { compression, mtime: epoch()?, jobs };
     let packed = write(&tree, packing, &arguments.output)?;
     if let Some(path) = &arguments.tar {
         write(&tree, Packing { compression: Compression::None, ..packing }, path)?;
@@ -28,6 +29,7 @@ pub fn run(arguments: &Layer, context: &Context) -> Result<()> {
         diff_id: format!("sha256:{}", packed.diff_id),
         size: packed.size,
         unpacked: packed.raw_size,
+        annotations: packed.annotations,
     };
     if let Some(path) = &arguments.metadata {
         let text = serde_json::to_vec_pretty(&said)

@@ -29,7 +29,7 @@ pub struct Client {
     variables: Variables,
     base: Url,
     reference: Reference,
-    credentials: Option<Credentials>,
+    pub(super) credentials: Option<Credentials>,
     /// Authorization headers by scope.
     tokens: Mutex<HashMap<String, String>>,
     report: Report,
@@ -257,7 +257,7 @@ impl Client {
         Err(Error::new(Code::Registry, format!("{} redirects without end", shown(&url))))
     }
 
-    fn one(&self, call: &Call<'_>, url: &Url, authorization: Option<&str>) -> Result<Answer> {
+    pub(super) fn one(&self, call: &Call<'_>, url: &Url, authorization: Option<&str>) -> Result<Answer> {
         self.check_scheme(url)?;
         let agent = self.routes.agent(url, &self.access, &self.variables)?;
         let mut request = http::Request::builder().method(call.method.clone()).uri(url.as_str());
@@ -297,7 +297,7 @@ impl Client {
         })
     }
 
-    fn check_scheme(&self, url: &Url) -> Result<()> {
+    pub(super) fn check_scheme(&self, url: &Url) -> Result<()> {
         let known = url.scheme() == "https"
             || url.scheme() == "http" && (is_loopback(url) || self.access.trusts(url));
         if known {
@@ -306,84 +306,6 @@ impl Client {
         Err(Error::new(Code::Registry, format!("{} would be reached without TLS", shown(url)))
             .hint("if you trust the network: `--insecure`"))
     }
-
-    /// The Authorization header that a challenge asks for; none when the user is nobody there.
-    fn token(&self, challenge: &str, scope: &str) -> Result<Option<String>> {
-        let (kind, fields) = challenge.split_once(' ').unwrap_or((challenge, ""));
-        if kind.eq_ignore_ascii_case("basic") {
-            return Ok(self.credentials.as_ref().and_then(Credentials::basic));
-        }
-        if !kind.eq_ignore_ascii_case("bearer") {
-            return Ok(None);
-        }
-        let fields = parameters(fields);
-        let field = |name: &str| fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
-        let Some(mut realm) = field("realm").and_then(|realm| Url::parse(realm).ok()) else {
-            return Ok(None);
-        };
-        let mut form: Vec<(&str, String)> = Vec::new();
-        if let Some(service) = field("service") {
-            form.push(("service", service.to_owned()));
-        }
-        for part in scope.split(' ').filter(|part| !part.is_empty()) {
-            form.push(("scope", part.to_owned()));
-        }
-        self.check_scheme(&realm)?;
-        let mut call = Call {
-            method: http::Method::GET,
-            url: realm.clone(),
-            headers: Vec::new(),
-            body: Body::None,
-            scope: String::new(),
-        };
-        let text;
-        let answer = match &self.credentials {
-            Some(Credentials::Token(token)) => {
-                form.push(("grant_type", "refresh_token".to_owned()));
-                form.push(("client_id", "wheelbuild".to_owned()));
-                form.push(("refresh_token", token.clone()));
-                let mut body = url::form_urlencoded::Serializer::new(String::new());
-                form.iter().for_each(|(key, value)| {
-                    body.append_pair(key, value);
-                });
-                text = body.finish();
-                call.method = http::Method::POST;
-                call.headers.push(("content-type", "application/x-www-form-urlencoded".to_owned()));
-                call.body = Body::Bytes(text.as_bytes());
-                self.one(&call, &realm, None)?
-            }
-            other => {
-                for (key, value) in &form {
-                    realm.query_pairs_mut().append_pair(key, value);
-                }
-                let basic = other.as_ref().and_then(Credentials::basic);
-                self.one(&call, &realm, basic.as_deref())?
-            }
-        };
-        if answer.status != 200 {
-            return Err(answer.refusal());
-        }
-        let said: serde_json::Value = serde_json::from_slice(&answer.bytes(1 << 20)?)
-            .map_err(|_| Error::new(Code::Registry, format!("{} gives no token", shown(&realm))))?;
-        let token = said["token"].as_str().or(said["access_token"].as_str());
-        Ok(token.map(|token| format!("Bearer {token}")))
-    }
-}
-
-/// `key="value",key=value` of a challenge (RFC 9110).
-fn parameters(text: &str) -> Vec<(String, String)> {
-    let mut found = Vec::new();
-    let mut rest = text.trim();
-    while let Some((key, after)) = rest.split_once('=') {
-        let key = key.trim_matches([' ', ',']).to_ascii_lowercase();
-        let (value, left) = match after.strip_prefix('"') {
-            Some(quoted) => quoted.split_once('"').unwrap_or((quoted, "")),
-            None => after.split_once(',').unwrap_or((after, "")),
-        };
-        found.push((key, value.to_owned()));
-        rest = left.trim_start_matches([' ', ',']);
-    }
-    found
 }
 
 /// An address as it may be shown: signed addresses carry tokens in their query.
@@ -402,22 +324,6 @@ pub fn broke_off(url: &Url, error: &std::io::Error) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn challenges() {
-        let text = r#"realm="https://auth.test/token",service="reg.test",scope="repository:a/b:pull,push", error=invalid"#;
-        let pair = |key: &str, value: &str| (key.to_owned(), value.to_owned());
-        assert_eq!(
-            parameters(text),
-            [
-                pair("realm", "https://auth.test/token"),
-                pair("service", "reg.test"),
-                pair("scope", "repository:a/b:pull,push"),
-                pair("error", "invalid"),
-            ]
-        );
-        assert!(parameters("").is_empty());
-    }
 
     #[test]
     fn what_registries_say_is_told() {

@@ -1,5 +1,6 @@
 //! Image registries (OCI distribution-spec 1.1): pull what is missing here, push what is missing there.
 
+mod challenge;
 mod client;
 mod credentials;
 mod pull;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use sha2::{Digest as _, Sha256};
 use ureq::http::Method;
 
+use super::Reference;
 use super::client::{Body, Call, Client, broke_off, shown};
 use crate::cache::Digest;
 use crate::image::base::Contents;
@@ -62,6 +63,11 @@ impl Repository<'_> {
 }
 
 impl Contents for Repository<'_> {
+    fn reference(&self) -> Option<String> {
+        let named = Reference { digest: None, ..self.client.reference().clone() };
+        Some(named.to_string())
+    }
+
     fn document(&self, descriptor: &Descriptor) -> Result<Vec<u8>> {
         if descriptor.size > LARGEST_DOCUMENT {
             return Err(oci::broken(format!("`{}` is too large a document", descriptor.digest)));
