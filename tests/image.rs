@@ -8,8 +8,10 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 
+use base64::Engine;
 use common::scene::*;
 use serde_json::Value;
+use sha2::Digest;
 
 #[test]
 fn three_layers_hold_what_an_installer_would_install() {

@@ -29,7 +29,7 @@ fn wheels_of_many_kinds_are_installed_as_an_installer_does() {
             ("space/left/__init__.py", b""),
             ("Odd_Name-1.0.data/purelib/pure.py", b"p = 1\n"),
             ("Odd_Name-1.0.data/platlib/plat.py", b"p = 2\n"),
-            ("Odd_Name-1.0.data/scripts/shell", b"#!/bin/sh\n"),
+            ("Odd_Name-1.0.data/scripts/shell", b"#!/opt/py/bin/python3\n"),
             ("Odd_Name-1.0.data/data/etc/odd.conf", b"c"),
             (&long, b"l = 1\n"),
             (
@@ -101,7 +101,7 @@ fn folders_with_odd_files() {
     }
     long.push_str(&format!("/{at}end.txt"));
     room.write(&long, "far");
-    room.write("src/set", "#!/bin/sh\n");
+    room.write("src/set", "#!/opt/py/bin/python3\n");
     fs::set_permissions(room.join("src/set"), fs::Permissions::from_mode(0o4751)).unwrap();
     room.write("src/closed", "x");
     fs::set_permissions(room.join("src/closed"), fs::Permissions::from_mode(0o400)).unwrap();

@@ -42,7 +42,12 @@ pub(super) fn collect(
             for product in results {
                 let Product { raw, packed, facts: found, chunks } = product?;
                 sink.write(raw, packed)?;
-                facts.paths.extend(found.into_iter().map(|(path, facts)| (path, PathFacts::File(facts))));
+                // Copies, made by this thread: what lives long among the large, short-lived buffers of
+                // the workers would keep the allocator from using their room again, and memory would
+                // grow with the number of files.
+                for (path, found) in &found {
+                    facts.paths.insert(path.clone(), PathFacts::File(found.clone()));
+                }
                 if is_estargz {
                     chunks.into_iter().for_each(|chunk| table.add(start, chunk));
                 }

@@ -94,24 +94,31 @@ pub(super) fn splice(file: FileOf<'_>, products: &Products) -> Result<()> {
             .cause(format!("in `{}`", wheel.path().display()))
     };
     let mut packed = wheel.zip().packed(entry);
+    let mut left = entry.packed;
+    // One byte more than there should be shows what is too long.
+    let room = |inflate: &Decompress| {
+        let rest = usize::try_from(entry.size.saturating_sub(inflate.total_out())).unwrap_or(usize::MAX);
+        Vec::with_capacity(rest.saturating_add(1).min(RAW_CHUNK))
+    };
     let mut seen = Seen::new(file, sha256);
     let mut crc = flate2::Crc::new();
     let mut inflate = Decompress::new(false);
     let mut ended = false;
     products.give(Product { packed: Some(GZIP_HEAD.to_vec()), ..Product::default() })?;
     loop {
-        let mut input = vec![0; PACKED_CHUNK];
+        let mut input = vec![0; usize::try_from(left).unwrap_or(usize::MAX).clamp(1, PACKED_CHUNK)];
         let count = packed.read(&mut input).map_err(|error| Error::io("read", wheel.path(), &error))?;
         input.truncate(count);
         if count == 0 {
             break;
         }
+        left -= count as u64;
         let mut at = 0;
         while at < count {
             if ended {
                 return Err(damaged("there is data after its end"));
             }
-            let mut raw = Vec::with_capacity(RAW_CHUNK);
+            let mut raw = room(&inflate);
             let before = inflate.total_in();
             let status = inflate
                 .decompress_vec(&input[at..], &mut raw, FlushDecompress::None)
@@ -128,7 +135,7 @@ pub(super) fn splice(file: FileOf<'_>, products: &Products) -> Result<()> {
         }
         // What was taken in may still come out.
         while !ended {
-            let mut raw = Vec::with_capacity(RAW_CHUNK);
+            let mut raw = room(&inflate);
             let status = inflate
                 .decompress_vec(&[], &mut raw, FlushDecompress::None)
                 .or_else(|error| if raw.is_empty() { Ok(Status::BufError) } else { Err(error) })
