@@ -2,6 +2,9 @@
 
 ours      wheelbuild image from wheels, cache and output empty
 pigz      tar | pigz -6 of the installed tree, with sha256sum of both (the install is not counted)
+lazy      wheelbuild image --estargz, likewise
+zstd      wheelbuild image --compression zstd, likewise
+tar-zstd  tar | zstd -3 -T2 of the installed tree, with sha256sum of both
 app       wheelbuild image again after a change of the application, all else cached
 
 Each line is the median over the rounds; ratios are medians of the ratios of each round.
@@ -10,7 +13,6 @@ Each line is the median over the rounds; ratios are medians of the ratios of eac
 import argparse
 import os
 import pathlib
-import resource
 import shutil
 import statistics
 import subprocess
@@ -27,13 +29,13 @@ annotated-types rich pygments markdown-it-py mdurl pyyaml lxml cryptography cffi
 
 def timed(command, **options):
     """Wall and CPU seconds and the largest resident set (MB) of a command and its children."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     start = time.monotonic()
-    subprocess.run(command, check=True, **options)
-    wall = time.monotonic() - start
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return wall, cpu, after.ru_maxrss / 1024
+    process = subprocess.Popen(command, **options)
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise subprocess.CalledProcessError(process.returncode, command)
+    return time.monotonic() - start, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024
 
 
 def main():
@@ -62,34 +64,45 @@ def main():
         app = scratch / "app"
         app.mkdir()
         (app / "main.py").write_text("print(1)\n")
-        rows = {"ours": [], "pigz": [], "app": []}
+        rows = {"ours": [], "pigz": [], "lazy": [], "zstd": [], "tar-zstd": [], "app": []}
+        sizes = {}
         for number in range(arguments.runs):
-            for name in ("cache", "out"):
-                shutil.rmtree(scratch / name, ignore_errors=True)
             ours = [arguments.wheelbuild, "image", "-q", "-t", "x86_64-linux-gnu.2.36", "--allow", "**"]
             ours += ["--app", str(app), "--interpreter", arguments.interpreter, "--cache-dir", str(scratch / "cache")]
             ours += ["-o", f"oci:{scratch / 'out'}", *files]
-            pigz = (
+            tar = (
                 f"for t in {arguments.interpreter} {site} {app}; do tar --sort=name -C $t -c . | "
-                f"tee >(sha256sum >/dev/null) | pigz -6 | tee >(sha256sum >/dev/null) >{scratch}/$(basename $t).tgz; done; wait"
+                f"tee >(sha256sum >/dev/null) | %s | tee >(sha256sum >/dev/null) >{scratch}/$(basename $t).%s; done; wait"
             )
+            commands = {
+                "lazy": [*ours, "--estargz"],
+                "zstd": [*ours, "--compression", "zstd"],
+                "ours": ours,
+                "pigz": ["bash", "-c", tar % ("pigz -6", "tgz")],
+                "tar-zstd": ["bash", "-c", tar % ("zstd -q -3 -T2", "tzst")],
+            }
             quiet = {"stdout": subprocess.DEVNULL}
-            jobs = [("ours", lambda: timed(ours, **quiet)), ("pigz", lambda: timed(["bash", "-c", pigz]))]
-            for name, job in jobs if number % 2 else reversed(jobs):
-                rows[name].append(job())
+            # What comes last leaves its cache to `app`.
+            order = list(commands) if number % 2 else ["tar-zstd", "pigz", "zstd", "lazy", "ours"]
+            for name in [*(name for name in order if name != "ours"), "ours"]:
+                for folder in ("cache", "out"):
+                    shutil.rmtree(scratch / folder, ignore_errors=True)
+                rows[name].append(timed(commands[name], **quiet))
+                blobs = scratch / "out/blobs/sha256"
+                if blobs.is_dir():
+                    sizes[name] = sum(path.stat().st_size for path in blobs.iterdir())
             (app / "main.py").write_text(f"print({number})\n")
             rows["app"].append(timed(ours, **quiet))
-        sizes = {
-            "ours": sum(path.stat().st_size for path in (scratch / "out/blobs/sha256").iterdir()),
-            "pigz": sum(path.stat().st_size for path in scratch.glob("*.tgz")),
-        }
+        for name, ending in (("pigz", "tgz"), ("tar-zstd", "tzst")):
+            sizes[name] = sum(path.stat().st_size for path in scratch.glob(f"*.{ending}"))
     for name, times in rows.items():
         wall, cpu, memory = (statistics.median(column) for column in zip(*times))
-        print(f"{name:5} {wall:7.2f} s wall {cpu:7.2f} s CPU  (largest process so far {memory:.0f} MB)")
-    for at, what in enumerate(("wall", "CPU")):
-        ratio = statistics.median(ours[at] / pigz[at] for ours, pigz in zip(rows["ours"], rows["pigz"]))
-        print(f"ours / pigz, {what}: {ratio:.2f}")
-    print(f"ours / pigz, bytes: {sizes['ours'] / sizes['pigz']:.3f} ({sizes['ours'] / 1e6:.1f} MB)")
+        print(f"{name:8} {wall:7.2f} s wall {cpu:7.2f} s CPU {memory:5.0f} MB resident")
+    for name, peer in (("ours", "pigz"), ("lazy", "pigz"), ("zstd", "tar-zstd")):
+        for at, what in enumerate(("wall", "CPU")):
+            ratio = statistics.median(ours[at] / other[at] for ours, other in zip(rows[name], rows[peer]))
+            print(f"{name} / {peer}, {what}: {ratio:.2f}")
+        print(f"{name} / {peer}, bytes: {sizes[name] / sizes[peer]:.3f} ({sizes[name] / 1e6:.1f} MB)")
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ mod common;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 
 use base64::Engine;
 use common::answering::{Answer, Answering, Asked};
@@ -172,4 +173,97 @@ fn who_is_not_known_is_told_to_log_in() {
     let ran = scene.configured(r#"{"credsStore":"missing"}"#).failed(2, "WB0104");
     ran.says("docker-credential-missing");
     assert!(!scene.room.join("out").exists());
+}
+
+/// What a registry has and what is on its way there.
+#[derive(Default)]
+struct Stock {
+    blobs: BTreeMap<String, Vec<u8>>,
+    manifests: BTreeMap<String, Vec<u8>>,
+    uploads: Vec<Vec<u8>>,
+    /// Later parts of an upload fail.
+    broken: bool,
+}
+
+/// A registry that keeps uploads as the specification says ("Pushing a blob in chunks").
+fn keeping(stock: Arc<Mutex<Stock>>) -> Answering {
+    Answering::start(move |asked: &Asked, _| {
+        let mut stock = stock.lock().unwrap();
+        let path = asked.path.split('?').next().unwrap();
+        let Some(rest) = path.strip_prefix("/v2/team/app/") else { return (200, Vec::new(), b"{}".to_vec()) };
+        if let Some(version) = rest.strip_prefix("manifests/") {
+            return match asked.method.as_str() {
+                "PUT" => {
+                    stock.manifests.insert(version.to_owned(), asked.body.clone());
+                    (201, Vec::new(), Vec::new())
+                }
+                _ => not_found(),
+            };
+        }
+        let Some(upload) = rest.strip_prefix("blobs/uploads/") else {
+            let known = stock.blobs.contains_key(rest.trim_start_matches("blobs/"));
+            return if known { (200, Vec::new(), Vec::new()) } else { not_found() };
+        };
+        if asked.method == "POST" {
+            stock.uploads.push(Vec::new());
+            let place = format!("/v2/team/app/blobs/uploads/{}", stock.uploads.len() - 1);
+            return (202, vec![("location", place)], Vec::new());
+        }
+        let number: usize = upload.parse().unwrap();
+        let broken = stock.broken;
+        let data = &mut stock.uploads[number];
+        if asked.method == "PATCH" {
+            let from = asked.header("content-range").unwrap().split('-').next().unwrap();
+            match from.parse() {
+                Ok(0_usize) => {}
+                Ok(_) if broken => return (503, Vec::new(), Vec::new()),
+                Ok(from) if from == data.len() => {}
+                _ => return (416, Vec::new(), Vec::new()),
+            }
+        }
+        data.extend(&asked.body);
+        let range = format!("0-{}", data.len().saturating_sub(1));
+        match asked.method.as_str() {
+            "GET" => (204, vec![("location", path.to_owned()), ("range", range)], Vec::new()),
+            "PATCH" => (202, vec![("location", path.to_owned()), ("range", range)], Vec::new()),
+            _ => {
+                let digest = asked.path.split("digest=").nth(1).unwrap().replace("%3A", ":");
+                if digest != format!("sha256:{}", common::sha256_of(data)) {
+                    return (400, Vec::new(), br#"{"errors":[{"code":"DIGEST_INVALID"}]}"#.to_vec());
+                }
+                let data = std::mem::take(data);
+                stock.blobs.insert(digest, data);
+                (201, Vec::new(), Vec::new())
+            }
+        }
+    })
+}
+
+#[test]
+fn the_next_push_goes_on_in_the_middle_of_a_blob() {
+    let room = scene();
+    // More than one part when it is packed.
+    room.write("src/large.bin", noise(30 << 20));
+    let stock = Arc::new(Mutex::new(Stock { broken: true, ..Stock::default() }));
+    let registry = keeping(stock.clone());
+    let place = format!("registry:{}/team/app:1", registry.host());
+    let push =
+        || room.wheelbuild(["image", "--target", "linux/amd64", "-v"]).args(ALL).args(["-o", &place]).ran();
+    push().failed(5, "WB0640");
+    assert!(stock.lock().unwrap().manifests.is_empty(), "no image without its blobs");
+    stock.lock().unwrap().broken = false;
+    let before = registry.asked().len();
+    let ran = push().succeeded();
+    assert!(ran.stderr.contains("at 16777216 of"), "{ran}");
+    let parts: Vec<String> = registry.asked()[before..]
+        .iter()
+        .filter(|asked| asked.method == "PATCH")
+        .map(|asked| asked.header("content-range").unwrap().to_owned())
+        .collect();
+    assert!(parts.len() == 1 && parts[0].starts_with("16777216-"), "{parts:?}");
+    let stock = stock.lock().unwrap();
+    assert!(stock.manifests.contains_key("1"));
+    for (digest, data) in &stock.blobs {
+        assert_eq!(*digest, format!("sha256:{}", common::sha256_of(data)));
+    }
 }

@@ -19,7 +19,7 @@ use crate::wheel::WheelArchive;
 
 /// Packed bytes read at once, and raw ones given on at once.
 const PACKED_CHUNK: usize = 64 << 10;
-const RAW_CHUNK: usize = 256 << 10;
+const RAW_CHUNK: usize = 128 << 10;
 
 /// Appends the whole file to `out`.
 pub(super) fn append(file: FileOf<'_>, out: &mut Vec<u8>) -> Result<()> {

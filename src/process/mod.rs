@@ -18,6 +18,7 @@ mod environment;
 mod interrupt;
 mod isolation;
 mod log;
+mod memory;
 mod names;
 mod program;
 mod run;
@@ -29,6 +30,7 @@ pub use capture::{Output, capture, capture_in};
 pub use environment::{BUILD_HOME, base_environment, passthrough};
 pub use interrupt::Interrupt;
 pub use isolation::{Isolation, IsolationChoice, available, choose, expect, set_supervisor};
+pub use memory::give_back_large_buffers;
 pub use names::look_up_without_modules;
 pub use program::{
     Abandonable, abandonable, check_halted, halt, pause, run_program, run_program_within, wait_for_lock,

@@ -17,6 +17,7 @@ use crate::report::{Code, Error, Result};
 use crate::target::{Interpreter, PythonVersion, Target};
 
 pub fn run(arguments: &typed::Image, context: &Context) -> Result<()> {
+    crate::process::give_back_large_buffers();
     let found = ready::configuration(&context.global)?;
     let cache = Cache::open(&ready::cache_dir(&context.global, &found.config)?)?;
     let store = LayerStore::new(&cache);

@@ -12,6 +12,7 @@ use crate::image::{Compression, LayerManifest, LayerTree, Packed, Packing, pack}
 use crate::report::{Error, Result};
 
 pub fn run(arguments: &Layer, context: &Context) -> Result<()> {
+    crate::process::give_back_large_buffers();
     let tree = LayerManifest::read(&arguments.manifest)?.tree()?;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let jobs = arguments.jobs.map_or(cores, |jobs| usize::try_from(jobs.max(1)).unwrap_or(cores));
