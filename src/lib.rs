@@ -18,6 +18,7 @@ pub mod lock;
 pub mod metadata;
 pub mod native;
 pub mod plan;
+pub mod prefill;
 pub mod process;
 pub mod python;
 pub mod report;

@@ -54,6 +54,7 @@ fn command_page_is_the_help() {
         &[][..],
         &["build"],
         &["plan"],
+        &["prefill"],
         &["index"],
         &["check"],
         &["verify"],

@@ -226,6 +226,9 @@ impl Builder<'_> {
             replay::write(layout, &subject, &command, &sandbox)?;
         }
         let outcome = process::run(&command, &sandbox, self.interrupt)?;
+        if let Some(used) = self.used {
+            used.fetch_max(outcome.peak_memory, std::sync::atomic::Ordering::Relaxed);
+        }
         let logged = |error: Error| error.log(layout.hook_log());
         outcome.within(&sandbox.limits, &format!("the build of {}", job.subject)).map_err(logged)?;
         match backend::read_answer(&layout.support.host)? {

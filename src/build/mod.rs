@@ -23,6 +23,7 @@ mod sources;
 mod work;
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 
 use crate::apt::Packages;
 use crate::cache::{Cache, Digest, KeyParts, Requirement, ResultEntry};
@@ -55,6 +56,8 @@ pub struct Builder<'a> {
     ancestors: Vec<String>,
     /// The requirements to build with, whatever any lock says: those of a build that is repeated.
     enforced: Option<Enforced>,
+    /// Where the most memory that the hooks used is noted, bytes.
+    used: Option<&'a AtomicU64>,
 }
 
 /// What a repeated build runs with.
@@ -84,7 +87,14 @@ impl<'a> Builder<'a> {
         report: &'a Report,
         interrupt: &'a Interrupt,
     ) -> Self {
-        Self { cache, options, report, interrupt, index, ancestors: Vec::new(), enforced: None }
+        Self { cache, options, report, interrupt, index, ancestors: Vec::new(), enforced: None, used: None }
+    }
+
+    /// Notes in `used` the most memory that hooks use, bytes.
+    #[must_use]
+    pub fn measure(mut self, used: &'a AtomicU64) -> Self {
+        self.used = Some(used);
+        self
     }
 
     /// Makes every build run with exactly the requirements of `record`.
@@ -146,6 +156,7 @@ impl<'a> Builder<'a> {
             index: self.index,
             ancestors: self.ancestors.clone(),
             enforced: self.enforced.clone(),
+            used: self.used,
         }
     }
 
@@ -182,6 +193,23 @@ impl<'a> Builder<'a> {
         let request = key::request(self.options, sdist_sha256, python, target)?;
         let entry = self.cache.request(request.key()).and_then(|found| self.cache.result(found.result));
         Ok(entry.filter(|entry| self.same_rust(&entry.parts, target)))
+    }
+
+    /// The finished wheel of an earlier build of a release, by name and version, whose sdist has this
+    /// digest: verified, and nothing is opened but the cache.
+    ///
+    /// # Errors
+    /// As [`Builder::known`].
+    pub fn finished(
+        &self,
+        sdist_sha256: &str,
+        release: (&str, &str),
+        python: &BuildPython,
+        target: &Target,
+    ) -> Result<Option<Built>> {
+        let options = self.options.with_overrides(release.0, release.1, &Report::silent())?;
+        let request = key::request(&options, sdist_sha256, python, target)?;
+        self.with_options(&options).cached(&request, target)
     }
 
     /// The interpreter that builds run with.

@@ -7,6 +7,7 @@ mod events;
 mod group;
 mod hermetic;
 mod output;
+mod prefilled;
 mod ready;
 mod terminal;
 mod typed;
@@ -98,6 +99,7 @@ fn dispatch(verb: Verb, context: &Context) -> Result<(), Failure> {
     match verb {
         Verb::Build(arguments) => verb::build::run(&arguments, context)?,
         Verb::Plan(arguments) => verb::plan::run(&arguments, context)?,
+        Verb::Prefill(arguments) => verb::prefill::run(&arguments, context)?,
         Verb::Index(arguments) => verb::index::run(&arguments, context)?,
         Verb::Check(arguments) => verb::check::run(&arguments, context)?,
         Verb::Verify(arguments) => verb::verify::run(&arguments, context)?,

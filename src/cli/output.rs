@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use schemars::{JsonSchema, schema_for};
 use serde::Serialize;
 
+use crate::prefill::record::{Line, PackageLine};
 use crate::report::Error;
 
 /// The version of every document.
@@ -181,6 +182,28 @@ pub enum VerdictOutput {
     Inactive,
 }
 
+/// `prefill`.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct PrefillOutput {
+    pub version: u32,
+    pub wheelhouse: PathBuf,
+    /// Whether everything that the locks want is there.
+    pub complete: bool,
+    /// As in `run.jsonl`, in the order in which they ended.
+    pub packages: Vec<PackageLine>,
+    pub errors: Vec<PrefillErrorOutput>,
+    /// How many packages ended how.
+    pub counts: BTreeMap<String, usize>,
+}
+
+/// Something that failed.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct PrefillErrorOutput {
+    pub package: String,
+    #[serde(flatten)]
+    pub error: ErrorOutput,
+}
+
 /// `index`.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct IndexOutput {
@@ -301,6 +324,8 @@ pub fn schemas() -> Vec<(&'static str, String)> {
         ("failure.json", text(schema_for!(FailureOutput))),
         ("build.json", text(schema_for!(BuildOutput))),
         ("plan.json", text(schema_for!(PlanOutput))),
+        ("prefill.json", text(schema_for!(PrefillOutput))),
+        ("run.json", text(schema_for!(Line))),
         ("index.json", text(schema_for!(IndexOutput))),
         ("check.json", text(schema_for!(CheckOutput))),
         ("image.json", text(schema_for!(ImageOutput))),

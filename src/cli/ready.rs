@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::typed::{Global, How};
+use super::typed::{Compiling, Global};
 use crate::config::{self, Config, Found};
 use crate::report::{Code, Error, Result};
 use crate::toolchain::tools::Tools;
@@ -53,7 +53,7 @@ pub fn zig(typed: Option<&PathBuf>, config: &Config, tools: &Tools<'_>) -> Resul
 }
 
 /// `--jobs`, else the number of cores this process may use.
-pub fn jobs(how: &How, config: &Config) -> usize {
+pub fn jobs(how: &Compiling, config: &Config) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     how.jobs.or(config.jobs).map_or(cores, |jobs| usize::try_from(jobs.max(1)).unwrap_or(cores))
 }
@@ -106,7 +106,7 @@ pub fn setting(text: &str) -> Result<(String, String)> {
 }
 
 /// `--timeout` in seconds.
-pub fn timeout(how: &How, config: &Config) -> Option<Duration> {
+pub fn timeout(how: &Compiling, config: &Config) -> Option<Duration> {
     how.timeout.or(config.timeout).map(Duration::from_secs)
 }
 

@@ -70,6 +70,8 @@ pub enum Verb {
     Build(Box<Build>),
     /// Say what of a lock would be taken as a wheel, built or is impossible, and why
     Plan(Box<Plan>),
+    /// Take or build everything in locks, into a wheelhouse
+    Prefill(Box<Prefill>),
     /// Write the static index of a folder of wheels
     Index(Index),
     /// Judge a wheel, or every wheel of a folder, for a target
@@ -116,6 +118,13 @@ pub struct How {
     /// [default: the version of `python3` on PATH]
     #[arg(long, value_name = "X.Y|PATH", env = "WHEELBUILD_PYTHON")]
     pub python: Option<String>,
+    #[command(flatten)]
+    pub compiling: Compiling,
+}
+
+/// The same for verbs that build with several Pythons.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Compiling {
     /// How to compile: the runtime kit, plain `zig cc`, or what CC and CXX say
     #[arg(long, value_name = "zig|zig-cc|system", env = "WHEELBUILD_CC")]
     pub cc: Option<String>,
@@ -327,6 +336,52 @@ pub struct Plan {
     #[arg(long)]
     pub strict: bool,
 }
+
+#[derive(Debug, Args)]
+#[command(after_help = PREFILL_HELP)]
+pub struct Prefill {
+    /// pdm.lock, poetry.lock, uv.lock, pylock.toml or a requirements.txt with hashes
+    #[arg(required = true, value_name = "LOCK", value_hint = ValueHint::FilePath)]
+    pub locks: Vec<PathBuf>,
+    /// What for: as for `plan` (repeatable)
+    #[arg(short, long, value_name = "TARGET")]
+    pub target: Vec<String>,
+    /// Python version: `3.12`, `3.13t` (repeatable)
+    /// [default: the version of `python3` on PATH]
+    #[arg(long, value_name = "X.Y")]
+    pub python: Vec<String>,
+    /// The wheelhouse [default: wheelhouse]
+    #[arg(short, long, value_name = "WHEELHOUSE", value_hint = ValueHint::DirPath)]
+    pub outdir: Option<PathBuf>,
+    /// Go on with everything else when something fails
+    #[arg(short, long, overrides_with = "fail_fast")]
+    pub keep_going: bool,
+    /// Begin nothing more when something fails; what runs is finished (the default)
+    #[arg(long)]
+    pub fail_fast: bool,
+    /// Build only the I-th of N parts of what is to be built; jobs with one cache build each wheel once
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<String>,
+    /// Fetch build interpreters when they are missing
+    #[arg(long)]
+    pub allow_python_download: bool,
+    #[command(flatten)]
+    pub selecting: Selecting,
+    #[command(flatten)]
+    pub compiling: Compiling,
+    #[command(flatten)]
+    pub caches: Caches,
+}
+
+const PREFILL_HELP: &str = "\
+--jobs and --memory are for all builds together.
+
+WHEELHOUSE gets files/ (the wheels), simple/ (their index), pylock.toml and requirements.txt (they name
+the wheels with their own hashes) and run.jsonl (what was done). Standard output is the path of each
+wheel, one a line.
+
+Exit code 0: everything that the locks want is there. 1: something failed or is impossible; the rest is
+there. What other shards build is no failure.";
 
 #[derive(Debug, Args)]
 pub struct Index {

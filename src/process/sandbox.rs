@@ -187,6 +187,8 @@ pub struct Outcome {
     pub elapsed: Duration,
     /// The limit for which it was ended, if it was.
     pub limit_hit: Option<Limit>,
+    /// The most memory that was seen in use, bytes; looked for every few hundredths of a second.
+    pub peak_memory: u64,
 }
 
 impl Outcome {
@@ -249,7 +251,8 @@ mod tests {
 
     #[test]
     fn a_limit_becomes_an_error_that_names_the_flag() {
-        let mut outcome = Outcome { status: Status::Signal(9), elapsed: Duration::ZERO, limit_hit: None };
+        let mut outcome =
+            Outcome { status: Status::Signal(9), elapsed: Duration::ZERO, limit_hit: None, peak_memory: 0 };
         let limits = Limits { memory: 1 << 30, processes: 7, disk: 5 << 20, time: Duration::from_secs(3) };
         outcome.within(&limits, "the build").unwrap();
         for (limit, code, flag) in [

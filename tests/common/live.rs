@@ -50,6 +50,26 @@ impl Live {
         }
     }
 
+    /// Waits until the file of events has `size` bytes; true when the run ended before.
+    pub fn until_size(&mut self, events: &Path, size: u64) -> bool {
+        let start = Instant::now();
+        loop {
+            if self.child.try_wait().unwrap().is_some() {
+                return true;
+            }
+            if std::fs::metadata(events).is_ok_and(|meta| meta.len() >= size) {
+                return false;
+            }
+            assert!(start.elapsed() < PATIENCE, "{size} bytes of events never came");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Its end, however it came.
+    pub fn wait(self) {
+        self.child.wait_with_output().unwrap();
+    }
+
     pub fn signal(&self, signal: Signal) {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }

@@ -12,7 +12,7 @@ use crate::build::{Builder, Built, CompilerChoice, EPOCH, Options, Source, in_or
 use crate::cache::Cache;
 use crate::cli::group::Grouped;
 use crate::cli::output::{BuildErrorOutput, BuildOutput, VERSION, WheelOutput};
-use crate::cli::typed::{Build, How};
+use crate::cli::typed::{Build, Compiling, How};
 use crate::cli::{Context, Failure, caches, interrupt, print_json, print_path, ready, terminal};
 use crate::config::{Config, OneOrMany};
 use crate::index::Index;
@@ -351,6 +351,12 @@ fn compilers(arguments: &Build) -> Option<(PathBuf, PathBuf)> {
 /// The options that `build` and `verify` share; the rest is as if nothing were asked.
 pub fn how_options(how: &How, context: &Context, config: &Config) -> Result<Options> {
     let python = how.python.as_ref().or(config.python.as_ref());
+    let python = python.map(|text| Interpreter::from_str(text)).transpose()?;
+    Ok(Options { python, ..compiling_options(&how.compiling, context, config)? })
+}
+
+/// The same without the Python.
+pub fn compiling_options(how: &Compiling, context: &Context, config: &Config) -> Result<Options> {
     let mut limits = Limits::default();
     if let Some(text) = how.memory.as_ref().or(config.memory.as_ref()) {
         limits.memory = ready::size("--memory", text)?;
@@ -365,7 +371,7 @@ pub fn how_options(how: &How, context: &Context, config: &Config) -> Result<Opti
         limits.time = time;
     }
     Ok(Options {
-        python: python.map(|text| Interpreter::from_str(text)).transpose()?,
+        python: None,
         compiler: choice(how.cc.as_ref(), config.cc.as_ref(), CompilerChoice::default())?,
         isolation: choice(how.isolation.as_ref(), config.isolation.as_ref(), IsolationChoice::Auto)?,
         limits,

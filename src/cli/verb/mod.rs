@@ -13,6 +13,7 @@ pub mod inspect;
 pub mod install;
 pub mod layer;
 pub mod plan;
+pub mod prefill;
 pub mod replay;
 pub mod toolchain;
 pub mod verify;

@@ -24,7 +24,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
     let cache = Cache::open(&ready::cache_dir(&context.global, config)?)?;
     let offline = context.global.offline || config.offline.unwrap_or(false);
     let search = Search::from_environment(Some(cache.folder("interpreters")?));
-    let wanted = wanted(arguments, config, &search, context)?;
+    let wanted = wanted(&arguments.target, &arguments.python, config, &search, context)?;
     let policy = policy(&arguments.selecting)?;
     let lock = Lock::read(&arguments.lock, arguments.selecting.project.as_deref())?;
     let Selecting { extra, group, only, .. } = &arguments.selecting;
@@ -59,8 +59,14 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
 }
 
 /// Every target with every Python, in the order typed.
-fn wanted(arguments: &Arguments, config: &Config, search: &Search, context: &Context) -> Result<Vec<Wanted>> {
-    let mut typed = arguments.python.clone();
+pub fn wanted(
+    targets: &[String],
+    pythons: &[String],
+    config: &Config,
+    search: &Search,
+    context: &Context,
+) -> Result<Vec<Wanted>> {
+    let mut typed = pythons.to_vec();
     if typed.is_empty() {
         typed.extend(config.python.clone());
     }
@@ -78,7 +84,7 @@ fn wanted(arguments: &Arguments, config: &Config, search: &Search, context: &Con
         pythons.push((interpreter::find(None, search, &context.report)?.version, None));
     }
     let mut wanted: Vec<Wanted> = Vec::new();
-    for target in ready::targets(&arguments.target, config)? {
+    for target in ready::targets(targets, config)? {
         for (python, patch) in &pythons {
             let platform = match target.trim() == HOST {
                 true => plan::host(*python, search, &context.report)?,

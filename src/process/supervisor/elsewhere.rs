@@ -80,5 +80,5 @@ pub fn supervise(command: &Command, sandbox: &Sandbox, interrupt: &Interrupt, lo
         (Some(code), _) => Status::Code(code),
         (None, signal) => Status::Signal(signal.unwrap_or(0)),
     };
-    Ok(Outcome { status, elapsed: start.elapsed(), limit_hit })
+    Ok(Outcome { status, elapsed: start.elapsed(), limit_hit, peak_memory: 0 })
 }

@@ -184,11 +184,14 @@ impl Run {
         }
         let elapsed = started.elapsed();
         let leader = self.tree.end();
+        let peak_memory = self.watch.peak_memory();
         match end {
             Some(Word::NoSandbox(cause)) => Answer::NoSandbox(cause),
             Some(Word::NotStarted(cause)) => Answer::NotStarted(cause),
-            Some(Word::Ended(status)) => Answer::Ended(Outcome { status, elapsed, limit_hit }),
-            Some(Word::Ready) | None => Answer::Ended(Outcome { status: leader, elapsed, limit_hit }),
+            Some(Word::Ended(status)) => Answer::Ended(Outcome { status, elapsed, limit_hit, peak_memory }),
+            Some(Word::Ready) | None => {
+                Answer::Ended(Outcome { status: leader, elapsed, limit_hit, peak_memory })
+            }
         }
     }
 

@@ -31,6 +31,7 @@ pub struct Watch {
     next_search: Instant,
     /// What the last walk found the file systems to have lost.
     lost_at_walk: u64,
+    peak_memory: u64,
 }
 
 impl Watch {
@@ -50,6 +51,7 @@ impl Watch {
             next_walk: Instant::now() + WALK_EVERY,
             next_search: Instant::now() + SEARCH_EVERY,
             lost_at_walk: 0,
+            peak_memory: 0,
         }
     }
 
@@ -59,6 +61,11 @@ impl Watch {
             self.folders.iter().map(|folder| usage::room(folder).map_or(0, |(_, free)| free)).collect();
         self.available_before = usage::memory_available().unwrap_or(0);
         self.next_walk = Instant::now() + WALK_EVERY;
+    }
+
+    /// The most memory that was seen in use, bytes. Pages that processes share count for each.
+    pub fn peak_memory(&self) -> u64 {
+        self.peak_memory
     }
 
     /// The limit that the run is over now, if any.
@@ -77,6 +84,7 @@ impl Watch {
     fn over_memory(&mut self, processes: &[u32], at_most: u64) -> bool {
         let most = self.limits.memory;
         let scratch = self.scratch.as_deref().and_then(usage::room).map_or(0, |(used, _)| used);
+        self.peak_memory = self.peak_memory.max(at_most + scratch);
         if at_most + scratch > most && usage::shared_memory_once(processes) + scratch > most {
             return true;
         }

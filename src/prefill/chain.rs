@@ -1,0 +1,201 @@
+//! Which wheels of one sdist are built, and which of them serve in several places.
+//!
+//! A pure wheel serves everywhere, and one of the stable ABI every later Python; whether a package
+//! makes such is known when the first one is there. So the Pythons of one kind of target are built
+//! one after the other, oldest first, and when nothing tells that a package is compiled, a single
+//! build goes before all others. Which builds there are never depends on which of them ended first.
+
+use std::collections::BTreeSet;
+
+use super::report_row::Placed;
+use super::work::Cell;
+use crate::plan::Risk;
+use crate::target::{CompatibleTags, Platform};
+use crate::wheel::WheelFileName;
+
+/// The builds of one recipe.
+#[derive(Debug)]
+pub(super) struct Chain {
+    risk: Risk,
+    /// Not yet served, in the order of building.
+    pending: Vec<usize>,
+    running: BTreeSet<usize>,
+    /// Wheels by the cell they were made for.
+    wheels: Vec<Placed>,
+}
+
+impl Chain {
+    /// For the cells with these numbers.
+    pub fn new(risk: Risk, cells: &[Cell], numbers: &[usize]) -> Self {
+        let mut pending = numbers.to_vec();
+        pending.sort_by_cached_key(|number| order(&cells[*number]));
+        Self { risk, pending, running: BTreeSet::new(), wheels: Vec::new() }
+    }
+
+    /// The cells that wheels which are there serve; they are not pending any more.
+    pub fn served(&mut self, cells: &[Cell]) -> Vec<(usize, Placed)> {
+        let mut served = Vec::new();
+        let wheels = &self.wheels;
+        self.pending.retain(|number| match best(wheels, &cells[*number]) {
+            Some(wheel) => {
+                served.push((*number, wheel.clone()));
+                false
+            }
+            None => true,
+        });
+        served
+    }
+
+    /// The next cell to build for, if one can be begun now.
+    pub fn next(&mut self, cells: &[Cell]) -> Option<usize> {
+        let buildable = |number: &&usize| matches!(cells[**number].platform, Platform::Linux(_));
+        if self.wheels.is_empty() && self.risk != Risk::Native && !self.running.is_empty() {
+            return None;
+        }
+        let busy: Vec<String> = self.running.iter().map(|number| kind(&cells[*number])).collect();
+        let free = |number: &&usize| !busy.contains(&kind(&cells[**number]));
+        // For macOS alone a pure wheel is built as for the build machine.
+        let only_mac = || match self.wheels.is_empty() && self.running.is_empty() {
+            true => self.pending.first(),
+            false => None,
+        };
+        let next = *self.pending.iter().filter(buildable).find(free).or_else(only_mac)?;
+        self.pending.retain(|number| *number != next);
+        self.running.insert(next);
+        Some(next)
+    }
+
+    /// The build for `cell` was not begun after all, or has to be begun anew.
+    pub fn give_back(&mut self, cells: &[Cell], cell: usize) {
+        self.running.remove(&cell);
+        self.pending.push(cell);
+        self.pending.sort_by_cached_key(|number| order(&cells[*number]));
+    }
+
+    /// The build for `cell` ended, with a wheel or without.
+    pub fn ended(&mut self, cell: usize, wheel: Option<Placed>) {
+        self.running.remove(&cell);
+        self.wheels.extend(wheel);
+    }
+
+    /// Nothing more is to be built.
+    pub fn clear(&mut self) {
+        self.pending.clear();
+    }
+
+    /// What is neither served nor being built.
+    pub fn pending(&self) -> &[usize] {
+        &self.pending
+    }
+}
+
+/// Oldest Python first, since the stable ABI serves later ones; then by target, lowest floor first.
+fn order(cell: &Cell) -> (crate::target::PythonVersion, String, u32) {
+    let floor = match &cell.platform {
+        Platform::Linux(target) => match target.libc {
+            crate::target::Libc::Gnu { minor } => minor,
+            crate::target::Libc::Musl => 0,
+        },
+        Platform::MacOs(_) => u32::MAX,
+    };
+    (cell.python, kind(cell), floor)
+}
+
+/// Targets among which a wheel for one may serve another: of one machine and C library.
+fn kind(cell: &Cell) -> String {
+    match &cell.platform {
+        Platform::Linux(target) => target.family(),
+        Platform::MacOs(_) => "macos".to_owned(),
+    }
+}
+
+/// The wheel that an installer there would take.
+fn best<'w>(wheels: &'w [Placed], cell: &Cell) -> Option<&'w Placed> {
+    let tags = CompatibleTags::new(cell.python, &cell.platform);
+    let ranked = wheels.iter().filter_map(|wheel| {
+        let name: WheelFileName = wheel.file.parse().ok()?;
+        Some((tags.best(&name.tags().expand())?, wheel))
+    });
+    ranked.min_by(|a, b| (a.0, &a.1.file).cmp(&(b.0, &b.1.file))).map(|(_, wheel)| wheel)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cells(words: &[&str]) -> Vec<Cell> {
+        let cell = |word: &&str| {
+            let (target, python) = word.split_once(' ').unwrap();
+            Cell {
+                target: target.to_owned(),
+                platform: target.parse().unwrap(),
+                python: python.parse().unwrap(),
+            }
+        };
+        words.iter().map(cell).collect()
+    }
+
+    fn placed(file: &str) -> Option<Placed> {
+        Some(Placed { file: file.to_owned(), sha256: String::new(), size: 0 })
+    }
+
+    const FOUR: [&str; 4] =
+        ["aarch64-linux 3.11", "aarch64-linux 3.10", "x86_64-linux 3.10", "aarch64-macos 3.10"];
+
+    #[test]
+    fn a_pure_wheel_is_built_once_and_serves_everywhere() {
+        let cells = cells(&FOUR);
+        let mut chain = Chain::new(Risk::Unknown, &cells, &[0, 1, 2, 3]);
+        assert_eq!(chain.next(&cells), Some(1));
+        assert_eq!(chain.next(&cells), None, "the first one tells what it is");
+        chain.ended(1, placed("a-1-py3-none-any.whl"));
+        let served: Vec<usize> = chain.served(&cells).into_iter().map(|(cell, _)| cell).collect();
+        assert_eq!(served, [3, 2, 0]);
+        assert_eq!(chain.next(&cells), None);
+        assert_eq!(chain.pending(), [0_usize; 0]);
+    }
+
+    #[test]
+    fn compiled_ones_are_built_for_each_target_and_python() {
+        let cells = cells(&FOUR);
+        let mut chain = Chain::new(Risk::Native, &cells, &[0, 1, 2, 3]);
+        assert_eq!((chain.next(&cells), chain.next(&cells)), (Some(1), Some(2)));
+        assert_eq!(chain.next(&cells), None, "3.11 waits for what 3.10 makes");
+        chain.ended(1, placed("a-1-cp310-cp310-manylinux_2_28_aarch64.whl"));
+        assert_eq!(chain.served(&cells), []);
+        assert_eq!(chain.next(&cells), Some(0));
+        chain.ended(2, None);
+        chain.ended(0, placed("a-1-cp311-cp311-manylinux_2_28_aarch64.whl"));
+        assert_eq!(chain.served(&cells), []);
+        assert_eq!(chain.pending(), [3], "macOS is served or never");
+    }
+
+    #[test]
+    fn the_stable_abi_serves_later_pythons_of_the_same_machine() {
+        let cells = cells(&FOUR);
+        let mut chain = Chain::new(Risk::Native, &cells, &[0, 1, 2]);
+        assert_eq!(chain.next(&cells), Some(1));
+        chain.ended(1, placed("a-1-cp39-abi3-manylinux_2_17_aarch64.whl"));
+        let served: Vec<usize> = chain.served(&cells).into_iter().map(|(cell, _)| cell).collect();
+        assert_eq!(served, [0]);
+        assert_eq!(chain.next(&cells), Some(2));
+    }
+
+    #[test]
+    fn for_macos_alone_one_pure_wheel_is_built() {
+        let cells = cells(&["aarch64-macos 3.10", "x86_64-macos 3.10"]);
+        let mut chain = Chain::new(Risk::Pure, &cells, &[0, 1]);
+        assert_eq!((chain.next(&cells), chain.next(&cells)), (Some(0), None));
+        chain.ended(0, placed("a-1-py3-none-any.whl"));
+        assert_eq!(chain.served(&cells).len(), 1);
+    }
+
+    #[test]
+    fn a_failure_leaves_the_next_to_tell() {
+        let cells = cells(&FOUR);
+        let mut chain = Chain::new(Risk::Unknown, &cells, &[0, 1]);
+        assert_eq!(chain.next(&cells), Some(1));
+        chain.ended(1, None);
+        assert_eq!(chain.next(&cells), Some(0));
+    }
+}
