@@ -33,7 +33,7 @@ impl Chain {
     }
 
     /// The cells that wheels which are there serve; they are not pending any more.
-    pub fn served(&mut self, cells: &[Cell]) -> Vec<(usize, Placed)> {
+    fn served(&mut self, cells: &[Cell]) -> Vec<(usize, Placed)> {
         let mut served = Vec::new();
         let wheels = &self.wheels;
         self.pending.retain(|number| match best(wheels, &cells[*number]) {
@@ -72,15 +72,22 @@ impl Chain {
         self.pending.sort_by_cached_key(|number| order(&cells[*number]));
     }
 
-    /// The build for `cell` ended, with a wheel or without.
-    pub fn ended(&mut self, cell: usize, wheel: Option<Placed>) {
+    /// The build for `cell` ended without a wheel.
+    pub fn failed(&mut self, cell: usize) {
         self.running.remove(&cell);
-        self.wheels.extend(wheel);
     }
 
-    /// Nothing more is to be built.
-    pub fn clear(&mut self) {
-        self.pending.clear();
+    /// The build for `cell` ended with `wheel`. Gives the other cells that it serves: they are not
+    /// pending any more, so that nobody begins a build for them in between.
+    pub fn made(&mut self, cells: &[Cell], cell: usize, wheel: Placed) -> Vec<(usize, Placed)> {
+        self.running.remove(&cell);
+        self.wheels.push(wheel);
+        self.served(cells)
+    }
+
+    /// Nothing more is to be built; gives what was pending.
+    pub fn clear(&mut self) -> Vec<usize> {
+        std::mem::take(&mut self.pending)
     }
 
     /// What is neither served nor being built.
@@ -135,8 +142,10 @@ mod tests {
         words.iter().map(cell).collect()
     }
 
-    fn placed(file: &str) -> Option<Placed> {
-        Some(Placed { file: file.to_owned(), sha256: String::new(), size: 0 })
+    /// Ends the build for `cell` with a wheel of this name; the cells that it serves, too.
+    fn made(chain: &mut Chain, cells: &[Cell], cell: usize, file: &str) -> Vec<usize> {
+        let wheel = Placed { file: file.to_owned(), sha256: String::new(), size: 0 };
+        chain.made(cells, cell, wheel).into_iter().map(|(cell, _)| cell).collect()
     }
 
     const FOUR: [&str; 4] =
@@ -148,9 +157,7 @@ mod tests {
         let mut chain = Chain::new(Risk::Unknown, &cells, &[0, 1, 2, 3]);
         assert_eq!(chain.next(&cells), Some(1));
         assert_eq!(chain.next(&cells), None, "the first one tells what it is");
-        chain.ended(1, placed("a-1-py3-none-any.whl"));
-        let served: Vec<usize> = chain.served(&cells).into_iter().map(|(cell, _)| cell).collect();
-        assert_eq!(served, [3, 2, 0]);
+        assert_eq!(made(&mut chain, &cells, 1, "a-1-py3-none-any.whl"), [3, 2, 0]);
         assert_eq!(chain.next(&cells), None);
         assert_eq!(chain.pending(), [0_usize; 0]);
     }
@@ -161,12 +168,10 @@ mod tests {
         let mut chain = Chain::new(Risk::Native, &cells, &[0, 1, 2, 3]);
         assert_eq!((chain.next(&cells), chain.next(&cells)), (Some(1), Some(2)));
         assert_eq!(chain.next(&cells), None, "3.11 waits for what 3.10 makes");
-        chain.ended(1, placed("a-1-cp310-cp310-manylinux_2_28_aarch64.whl"));
-        assert_eq!(chain.served(&cells), []);
+        assert!(made(&mut chain, &cells, 1, "a-1-cp310-cp310-manylinux_2_28_aarch64.whl").is_empty());
         assert_eq!(chain.next(&cells), Some(0));
-        chain.ended(2, None);
-        chain.ended(0, placed("a-1-cp311-cp311-manylinux_2_28_aarch64.whl"));
-        assert_eq!(chain.served(&cells), []);
+        chain.failed(2);
+        assert!(made(&mut chain, &cells, 0, "a-1-cp311-cp311-manylinux_2_28_aarch64.whl").is_empty());
         assert_eq!(chain.pending(), [3], "macOS is served or never");
     }
 
@@ -175,9 +180,7 @@ mod tests {
         let cells = cells(&FOUR);
         let mut chain = Chain::new(Risk::Native, &cells, &[0, 1, 2]);
         assert_eq!(chain.next(&cells), Some(1));
-        chain.ended(1, placed("a-1-cp39-abi3-manylinux_2_17_aarch64.whl"));
-        let served: Vec<usize> = chain.served(&cells).into_iter().map(|(cell, _)| cell).collect();
-        assert_eq!(served, [0]);
+        assert_eq!(made(&mut chain, &cells, 1, "a-1-cp39-abi3-manylinux_2_17_aarch64.whl"), [0]);
         assert_eq!(chain.next(&cells), Some(2));
     }
 
@@ -186,8 +189,7 @@ mod tests {
         let cells = cells(&["aarch64-macos 3.10", "x86_64-macos 3.10"]);
         let mut chain = Chain::new(Risk::Pure, &cells, &[0, 1]);
         assert_eq!((chain.next(&cells), chain.next(&cells)), (Some(0), None));
-        chain.ended(0, placed("a-1-py3-none-any.whl"));
-        assert_eq!(chain.served(&cells).len(), 1);
+        assert_eq!(made(&mut chain, &cells, 0, "a-1-py3-none-any.whl"), [1]);
     }
 
     #[test]
@@ -195,7 +197,7 @@ mod tests {
         let cells = cells(&FOUR);
         let mut chain = Chain::new(Risk::Unknown, &cells, &[0, 1]);
         assert_eq!(chain.next(&cells), Some(1));
-        chain.ended(1, None);
+        chain.failed(1);
         assert_eq!(chain.next(&cells), Some(0));
     }
 }

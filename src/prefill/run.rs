@@ -302,19 +302,19 @@ impl<'a> Run<'a> {
             match placed {
                 Ok(Some(placed)) => {
                     row.wheel = Some(placed.clone());
-                    self.lock().groups[number].chain.ended(cell, Some(placed));
+                    let served = self.lock().groups[number].chain.made(&self.work.cells, cell, placed);
                     self.tell(row);
-                    self.tell_served(number);
+                    self.tell_served(number, served);
                 }
                 Ok(None) if mine => missed.push(cell),
                 Ok(None) => {
                     row.outcome = Outcome::Left;
                     row.reason = "another shard builds it".to_owned();
-                    self.lock().groups[number].chain.ended(cell, None);
+                    self.lock().groups[number].chain.failed(cell);
                     self.tell(row);
                 }
                 Err(error) => {
-                    self.lock().groups[number].chain.ended(cell, None);
+                    self.lock().groups[number].chain.failed(cell);
                     self.tell_failure(row, error);
                 }
             }
@@ -329,9 +329,8 @@ impl<'a> Run<'a> {
 
     /// What is pending of a group ends so.
     fn leave_rest(&self, number: usize, outcome: Outcome) {
-        let pending = self.lock().groups[number].chain.pending().to_vec();
+        let pending = self.lock().groups[number].chain.clear();
         for cell in pending {
-            self.lock().groups[number].chain.ended(cell, None);
             let mut row = self.row_of(&self.work.recipes[number], cell, outcome);
             row.reason = match outcome {
                 Outcome::Left => "another shard builds it",
@@ -341,11 +340,9 @@ impl<'a> Run<'a> {
             .to_owned();
             self.tell(row);
         }
-        self.lock().groups[number].chain.clear();
     }
 
-    fn tell_served(&self, number: usize) {
-        let served = self.lock().groups[number].chain.served(&self.work.cells);
+    fn tell_served(&self, number: usize, served: Vec<(usize, Placed)>) {
         for (cell, placed) in served {
             let mut row = self.row_of(&self.work.recipes[number], cell, Outcome::Shared);
             row.wheel = Some(placed);
@@ -382,8 +379,7 @@ impl<'a> Run<'a> {
                 match source {
                     Some(Ok(path)) => state.groups[*number].source = Some(path),
                     Some(Err(error)) => {
-                        let pending = state.groups[*number].chain.pending().to_vec();
-                        state.groups[*number].chain.clear();
+                        let pending = state.groups[*number].chain.clear();
                         drop(state);
                         let needs = recipe.needs.iter().copied().filter(|need| pending.contains(&need.cell));
                         let row = self.row(
@@ -500,12 +496,13 @@ impl<'a> Run<'a> {
         state.running -= 1;
         match placed {
             Ok(placed) => {
-                state.groups[begun.group].chain.ended(begun.cell, Some(placed.clone()));
+                let chain = &mut state.groups[begun.group].chain;
+                let served = chain.made(&self.work.cells, begun.cell, placed.clone());
                 drop(state);
                 row.version = version.unwrap_or(row.version);
                 row.wheel = Some(placed);
                 self.tell(row);
-                self.tell_served(begun.group);
+                self.tell_served(begun.group, served);
             }
             // It wanted more than its part, and there is more.
             Err(error)
@@ -518,7 +515,7 @@ impl<'a> Run<'a> {
                 report.detail(format!("{subject}: once more, with all of the memory: {}", error.headline()));
             }
             Err(error) => {
-                state.groups[begun.group].chain.ended(begun.cell, None);
+                state.groups[begun.group].chain.failed(begun.cell);
                 drop(state);
                 self.tell_failure(row, error);
             }
