@@ -72,6 +72,7 @@ impl Compilers {
         config.source = Some(source.inside.clone());
         config.prefix_maps = prefix_maps(layout, &source, &[&zig_folder, &kit_folder]);
         config.prefix_maps.extend(rust.prefix_maps());
+        config.python = Some(job.python.version.program());
         config.hide = vec![job.python.prefix.clone()];
         config.keep = vec![layout.view.inside.clone()];
         if builder.options.compiler != CompilerChoice::Kit {

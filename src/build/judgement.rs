@@ -1,5 +1,7 @@
 //! From the raw wheel to the proven one: judged, recorded, written canonically.
 
+use std::path::Path;
+
 use super::hooks::HookOutcome;
 use super::output::Built;
 use super::work::Work;
@@ -84,6 +86,14 @@ impl Builder<'_> {
                  add it with `--build-requires {translator}`"
             )
         }));
+        // A package that only loads a library when it runs asks for it, too.
+        if !native && holds_sources(&tree.root) {
+            against_pure.extend(
+                diagnosis::libraries_asked_for(&outcome.calls)
+                    .iter()
+                    .map(|name| format!("its build looked for the library `{name}`, which is not there")),
+            );
+        }
         let prefixes: Vec<String> =
             outcome.places.iter().map(|place| place.inside.display().to_string()).collect();
         let expectation = Expectation {
@@ -176,4 +186,13 @@ impl Builder<'_> {
         }
         .checked()
     }
+}
+
+/// Whether a tree holds something that a compiler would take.
+fn holds_sources(root: &Path) -> bool {
+    const ENDINGS: [&str; 8] = ["c", "cc", "cpp", "cxx", "pyx", "s", "S", "rs"];
+    walkdir::WalkDir::new(root).into_iter().flatten().any(|entry| {
+        let ending = entry.path().extension().and_then(|ending| ending.to_str());
+        entry.file_type().is_file() && ending.is_some_and(|ending| ENDINGS.contains(&ending))
+    })
 }

@@ -21,6 +21,10 @@ use std::fmt;
 /// The upper bound of glibc when a target names none.
 pub const DEFAULT_GLIBC_MINOR: u32 = 28;
 
+/// What `uname` says of the target besides its machine: host name, release and version of the kernel. The same
+/// for everybody: the build machine's own would be a difference between two builds.
+pub const KERNEL: [&str; 3] = ["localhost", "5.10.0", "#1 SMP"];
+
 /// The one musl line wheels are built for (PEP 656).
 pub const MUSL: (u32, u32) = (1, 2);
 

@@ -106,6 +106,22 @@ pub fn lost_extensions(calls: &[Call]) -> Vec<String> {
     lost
 }
 
+/// Libraries that a build asked for by a link of nothing else, as ctypes.util.find_library does, and that
+/// are not there.
+pub fn libraries_asked_for(calls: &[Call]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    let bare = |call: &&Call| {
+        call.is_link() && !call.succeeded() && call.sources.is_empty() && call.objects.is_empty()
+    };
+    for name in calls.iter().filter(bare).flat_map(|call| &call.argv).filter_map(|arg| arg.strip_prefix("-l"))
+    {
+        if !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}
+
 /// What the calls say against a wheel that has nothing compiled in it: shared objects that were linked
 /// and are nowhere now, and small generated sources that did not compile. A package asks its questions
 /// with such sources, too, but one with nothing to compile has none to ask.

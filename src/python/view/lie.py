@@ -1,8 +1,9 @@
 # Shows the target to the Python that imports it: the build hooks, and every Python they start.
 #
 # TARGET holds what is shown, as the view says it. What describes the platform is the target's: sysconfig,
-# distutils.sysconfig, platform, os.uname, os.confstr, packaging.tags, sys.implementation._multiarch,
-# and on 32-bit targets sys.maxsize, which setup scripts ask for the word size. What describes the
+# distutils.sysconfig, platform, os.uname, os.confstr, packaging.tags, ctypes.util.find_library,
+# sys.implementation._multiarch, and on 32-bit targets sys.maxsize, which setup scripts ask for the word
+# size. What describes the
 # running process stays true, since code that handles its own data relies on it: sys.byteorder,
 # struct, ctypes, importlib.machinery.EXTENSION_SUFFIXES, sys.implementation.cache_tag, os.cpu_count.
 #
@@ -58,6 +59,31 @@ def _platform(module):
         module._Processor.get = classmethod(lambda cls: "")
     if hasattr(module, "_platform_cache"):
         module._platform_cache.clear()
+
+
+# Parts of the C library, which a process of the build machine may load for itself.
+_LIBC = ("c", "m", "pthread", "dl", "rt", "util")
+
+
+def _ctypes_util(module):
+    """What can be linked is what the target has: the build machine's ld.so.cache is not asked."""
+    real = module.find_library
+
+    def find_library(name):
+        if name in _LIBC or not name:
+            return real(name)
+        import subprocess
+        import tempfile
+
+        with tempfile.TemporaryDirectory() as folder:
+            line = [TARGET["cc"], "-nostartfiles", "-l" + name, "-o", folder + "/found"]
+            try:
+                found = subprocess.call(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
+            except (OSError, ValueError):
+                found = False
+        return "lib%s.so" % name if found else None
+
+    module.find_library = find_library
 
 
 def _manylinux(module):
@@ -148,6 +174,7 @@ def _meson_wraps(module):
 _CHANGES = {
     "sysconfig": _sysconfig,
     "platform": _platform,
+    "ctypes.util": _ctypes_util,
     "distutils.sysconfig": _distutils_sysconfig,
     "setuptools._distutils.sysconfig": _distutils_sysconfig,
     "mesonbuild.environment": _meson_environment,
@@ -225,8 +252,7 @@ def _show():
     if TARGET["bits"] == 32:
         sys.maxsize = 2**31 - 1
 
-    # One kernel for everybody: the build machine's own would be a difference between two builds.
-    uname = os.uname_result(("Linux", "localhost", "5.10.0", "#1 SMP", TARGET["machine"]))
+    uname = os.uname_result(("Linux", *TARGET["kernel"], TARGET["machine"]))
     real_confstr = os.confstr
 
     def confstr(name):

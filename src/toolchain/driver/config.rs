@@ -110,6 +110,8 @@ pub struct DriverConfig {
     pub libc_stubs: Option<PathBuf>,
     /// What is known of static archives in the sysroots.
     pub archives: Archives,
+    /// The interpreter's name, whose `-config` program is asked for: `python3.11`.
+    pub python: Option<String>,
 }
 
 /// What is known of static archives, which cannot say themselves what they need.
@@ -145,6 +147,7 @@ impl DriverConfig {
             pkg_config: Vec::new(),
             libc_stubs: None,
             archives: Archives::default(),
+            python: None,
         }
     }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::config::DriverConfig;
-use super::{BUILD_CONFIG_FILE, CONFIG_FILE, PRIVATE_SYMBOLS, Tool};
+use super::{BUILD_CONFIG_FILE, CONFIG_FILE, PRIVATE_SYMBOLS, Tool, system};
 use crate::report::{Error, Result};
 
 /// Writes `driver.toml` and one link for each tool into `bin`, which is made if it is not there.
@@ -37,6 +37,14 @@ pub fn install(bin: &Path, program: &Path, config: &DriverConfig) -> Result<()> 
             names.push(format!("{triple}-{name}"));
         }
     }
+    let present = system::PROGRAMS.iter().filter(|(name, only)| !only || system::is_present(name));
+    names.extend(present.map(|(name, _)| (*name).to_owned()));
+    for python in ["python", "python3"].into_iter().chain(config.python.as_deref()) {
+        names.push(format!("{python}-config"));
+        names.push(format!("{triple}-{python}-config"));
+    }
+    names.sort();
+    names.dedup();
     link(bin, &names, program)
 }
 

@@ -1,4 +1,4 @@
-//! wheelbuild as the compiler: what it does when it is called `cc`, `ar`, `ld` or `pkg-config`.
+//! wheelbuild as the compiler: what it does when it is called `cc`, `ar`, `ld`, `pkg-config` or `uname`.
 //!
 //! A build's `bin/` holds links to wheelbuild under these names and a `driver.toml` beside them
 //! ([`install`]). Called through such a link, the program reads that file, translates the arguments by
@@ -33,6 +33,7 @@ mod rules;
 mod run;
 mod strip;
 mod symbols;
+mod system;
 mod translate;
 
 use std::ffi::OsStr;
@@ -75,6 +76,8 @@ pub enum Tool {
     PkgConfig,
     /// `pg_config`, `xml2-config` and the like.
     LibraryConfig,
+    /// `uname`, `getconf`, `python3-config` and the like.
+    System,
     BuildCc,
     BuildCxx,
     BuildAr,
@@ -128,7 +131,11 @@ pub fn called_as(argv0: &OsStr) -> Option<Tool> {
     let is_config = |name: &str| pkg_config::PROGRAMS.iter().any(|(known, _)| *known == name);
     let find = |name: &str| {
         let tool = Tool::NAMES.iter().find(|(known, _)| *known == name).map(|(_, tool)| *tool);
+        let is_system = |name: &str| {
+            system::PROGRAMS.iter().any(|(known, _)| *known == name) || system::is_python_config(name)
+        };
         tool.or_else(|| is_config(name).then_some(Tool::LibraryConfig))
+            .or_else(|| is_system(name).then_some(Tool::System))
     };
     find(name).or_else(|| {
         let after_triple = name.match_indices('-').map(|(at, _)| name.split_at(at));
@@ -150,6 +157,9 @@ mod tests {
         assert_eq!(of("x86_64-linux-musl-ld.lld"), Some(Tool::Lld));
         assert_eq!(of("/build/bin/pg_config"), Some(Tool::LibraryConfig));
         assert_eq!(of("x86_64-linux-gnu-xml2-config"), Some(Tool::LibraryConfig));
+        assert_eq!(of("/build/bin/uname"), Some(Tool::System));
+        assert_eq!(of("python3.11-config"), Some(Tool::System));
+        assert_eq!(of("aarch64-linux-gnu-python3.11-config"), Some(Tool::System));
         for other in ["wheelbuild", "my-cc", "ccx", "", "/"] {
             assert_eq!(of(other), None, "{other}");
         }

@@ -16,9 +16,10 @@ use super::probe::{Probe, Surroundings};
 use super::rules::Dialect;
 use super::translate::Translator;
 use super::{
-    BUILD_CONFIG_FILE, CONFIG_FILE, Tool, archiver, linker_command, query, response, strip, symbols,
+    BUILD_CONFIG_FILE, CONFIG_FILE, Tool, archiver, linker_command, query, response, strip, symbols, system,
 };
 use crate::report::{Code, Error, Result};
+use crate::target::Target;
 use crate::toolchain::clang::Language;
 
 /// Does what `tool` does, given all arguments of the process, its name first, and tells the exit code.
@@ -139,6 +140,7 @@ impl Session {
             Tool::Objcopy => self.own(strip::objcopy),
             Tool::PkgConfig => self.pkg_config(),
             Tool::LibraryConfig => self.library_config(),
+            Tool::System => self.system(),
         }
     }
 
@@ -243,6 +245,29 @@ impl Session {
         // A triple may stand in front.
         let name = programs.filter(|program| name.ends_with(program)).max_by_key(|program| program.len());
         self.answered(pkg_config::program(&self.driver, name.unwrap_or_default(), &self.argv))
+    }
+
+    /// A program that tells what the machine is.
+    fn system(&self) -> Result<End> {
+        let name = self.name.rsplit('/').next().unwrap_or(&self.name);
+        // A triple may stand in front of python's.
+        let name =
+            name.rfind("-python").filter(|_| name.ends_with("-config")).map_or(name, |at| &name[at + 1..]);
+        let mut call = self.new_call();
+        let target: Target = self.toolset().name.parse()?;
+        let Some(said) = system::answer(name, &target, &self.argv)? else {
+            let mut command = system::real(name, &self.bin, &self.argv)?;
+            self.log(&call)?;
+            let error = std::os::unix::process::CommandExt::exec(&mut command);
+            return Err(Error::new(Code::Compiler, format!("cannot run `{name}`")).cause(error.to_string()));
+        };
+        // A closed pipe means that nobody wants the answer.
+        let _ = match said.code {
+            0 => writeln!(std::io::stdout(), "{}", said.text),
+            _ => writeln!(std::io::stderr(), "{}", said.text),
+        };
+        call.code = said.code;
+        self.log(&call).map(|()| End { code: said.code, signal: None })
     }
 
     fn answered(&self, answer: pkg_config::Answer) -> Result<End> {
