@@ -3,9 +3,10 @@
 use std::collections::BTreeSet;
 use std::str::FromStr;
 
-use pep508_rs::{ExtraName, MarkerTree, MarkerWarningKind};
+use pep508_rs::{ExtraName, MarkerTree};
 
 use super::Environment;
+use crate::metadata;
 
 /// How a group is spelled as an extra, for a library that knows extras only. No extra is named so:
 /// a name holds no two dashes in a row once it is normalised.
@@ -35,27 +36,8 @@ impl Marker {
         if text.trim().is_empty() {
             return Ok(Self::always());
         }
-        // The grammar of PEP 508 has none, and the library stops the program at some.
-        if let Some(odd) = text.chars().find(|c| !c.is_ascii()) {
-            return Err(format!("`{odd}` stands in a marker"));
-        }
-        let mut dropped = None;
-        let mut reporter = |kind: MarkerWarningKind, warning: String| {
-            // The library leaves out what it does not understand; then the marker would hold where it must not.
-            let understood = matches!(
-                kind,
-                MarkerWarningKind::DeprecatedMarkerName | MarkerWarningKind::LexicographicComparison
-            );
-            if !understood {
-                dropped.get_or_insert(warning);
-            }
-        };
-        let tree = MarkerTree::parse_reporter(&without_sets(text), &mut reporter)
-            .map_err(|error| error.message.to_string())?;
-        match dropped {
-            Some(warning) => Err(warning),
-            None => Ok(Self { tree, text: text.trim().to_owned() }),
-        }
+        let tree = metadata::marker(&without_sets(text))?;
+        Ok(Self { tree, text: text.trim().to_owned() })
     }
 
     /// A condition made elsewhere.

@@ -1,23 +1,17 @@
 //! One dependency as text: PEP 508, and what poetry writes for extras.
 
-use std::str::FromStr;
-
-use pep508_rs::{Requirement, VersionOrUrl};
-use url::Url;
+use pep508_rs::VersionOrUrl;
 
 use super::model::{Edge, Source};
 use super::{Marker, Range};
-use crate::metadata::{normalize, wrong_name};
+use crate::metadata::{self, normalize};
 
 /// Reads a PEP 508 requirement. The error is a sentence.
 ///
 /// The marker is read apart from the rest, since it may use sets that older readers refuse.
 pub(super) fn edge(text: &str) -> Result<Edge, String> {
     let (requirement, marker) = split_marker(text);
-    if let Some(name) = wrong_name(requirement) {
-        return Err(format!("`{}` is no valid name", name.escape_debug()));
-    }
-    let read = Requirement::<Url>::from_str(requirement.trim()).map_err(|error| error.message.to_string())?;
+    let read = metadata::requirement(requirement.trim())?;
     let (mut range, mut source) = (None, None);
     match read.version_or_url {
         Some(VersionOrUrl::VersionSpecifier(specifiers)) => range = Some(Range::of(specifiers)),

@@ -7,9 +7,11 @@
 
 mod name;
 mod parse;
+mod requirement;
 
-pub use name::{is_valid_name, normalize, wrong_name};
+pub use name::{is_valid_name, normalize};
 pub use pep440_rs::Version;
+pub use requirement::{marker, requirement};
 
 use crate::report::{Code, Error, Result};
 

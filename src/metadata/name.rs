@@ -36,8 +36,8 @@ pub fn normalize(name: &str) -> String {
 }
 
 /// The first name in a requirement, of its project or of an extra, that is none. pep508_rs stops the
-/// program at a name that ends in `-`, `_` or `.`, so what comes from outside is asked this first.
-pub fn wrong_name(requirement: &str) -> Option<&str> {
+/// program at a name that ends in `-`, `_` or `.`, so [`super::requirement`] asks this first.
+pub(super) fn wrong_name(requirement: &str) -> Option<&str> {
     let requirement = requirement.trim_start();
     let is_part = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     let end = requirement.find(|c: char| !is_part(c)).unwrap_or(requirement.len());

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
-use super::{Metadata, is_valid_name, normalize, version_eq, wrong_name};
+use super::name::wrong_name;
+use super::{Metadata, is_valid_name, normalize, version_eq};
 use crate::report::Code;
 
 fn refused(bytes: &[u8]) -> String {

@@ -4,11 +4,10 @@
 use std::fmt::Display;
 use std::path::Path;
 
-use pep508_rs::{Requirement, VerbatimUrl};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::metadata::{is_valid_name, parse_version, wrong_name};
+use crate::metadata::{is_valid_name, parse_version, requirement};
 use crate::report::{Code, Error, Result};
 
 /// Larger than any there is.
@@ -201,16 +200,9 @@ impl Pyproject {
         let mut requires = Vec::new();
         for item in self.strings(value, "requires")? {
             let text: &str = item.get_ref();
-            if let Some(name) = wrong_name(text) {
-                let headline = format!("`{}` is no valid requirement", text.escape_debug());
-                return Err(self
-                    .bad(&item, headline)
-                    .cause(format!("`{}` is no valid name", name.escape_debug()))
-                    .cause("requirements follow PEP 508"));
-            }
-            text.parse::<Requirement<VerbatimUrl>>().map_err(|error| {
+            requirement(text).map_err(|why| {
                 self.bad(&item, format!("`{}` is no valid requirement", text.escape_debug()))
-                    .cause(error.message.to_string())
+                    .cause(why)
                     .cause("requirements follow PEP 508")
             })?;
             requires.push(text.to_owned());

@@ -1,12 +1,10 @@
 //! Requirements as text (PEP 508): what may stand in a build, and which are met.
 
-use std::str::FromStr;
-
 use pep508_rs::{MarkerEnvironment, MarkerEnvironmentBuilder, Requirement as Pep508, VersionOrUrl};
 use url::Url;
 
 use super::Requirement;
-use crate::metadata::{normalize, wrong_name};
+use crate::metadata::{self, normalize};
 use crate::python::interpreter::BuildPython;
 use crate::report::{Code, Error, Result};
 
@@ -17,14 +15,8 @@ use crate::report::{Code, Error, Result};
 /// [`Code::BadPyproject`].
 pub(super) fn parse(text: &str) -> Result<Pep508<Url>> {
     let shown = text.escape_default();
-    if let Some(name) = wrong_name(text) {
-        return Err(Error::new(Code::BadPyproject, format!("`{shown}` is no build requirement"))
-            .cause(format!("`{}` is no valid name", name.escape_default())));
-    }
-    let requirement = Pep508::<Url>::from_str(text).map_err(|error| {
-        let why = error.to_string();
-        Error::new(Code::BadPyproject, format!("`{shown}` is no build requirement"))
-            .cause(why.lines().next().unwrap_or_default().to_owned())
+    let requirement = metadata::requirement(text).map_err(|why| {
+        Error::new(Code::BadPyproject, format!("`{shown}` is no build requirement")).cause(why)
     })?;
     if matches!(requirement.version_or_url, Some(VersionOrUrl::Url(_))) {
         return Err(Error::new(Code::BadPyproject, format!("the build requirement `{shown}` is an address"))

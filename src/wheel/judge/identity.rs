@@ -1,12 +1,9 @@
 //! METADATA says what the sdist's PKG-INFO promises (PEP 643).
 
 use std::collections::BTreeSet;
-use std::str::FromStr;
-
-use pep508_rs::{Requirement, VerbatimUrl};
 
 use super::verdict::{Docket, listed};
-use crate::metadata::{Metadata, normalize, wrong_name};
+use crate::metadata::{Metadata, normalize, requirement};
 use crate::report::Code;
 
 /// Fields that decide what an installer does. PEP 643 promises more, but a changed summary hurts nobody.
@@ -54,9 +51,9 @@ fn values(metadata: &Metadata, field: &str) -> BTreeSet<String> {
     let values = metadata.get_all(field).into_iter();
     values
         .map(|value| match field {
-            "Requires-Dist" if wrong_name(value).is_some() => squeezed(value),
-            "Requires-Dist" => Requirement::<VerbatimUrl>::from_str(value)
-                .map_or_else(|_| squeezed(value), |requirement| requirement.to_string()),
+            "Requires-Dist" => {
+                requirement(value).map_or_else(|_| squeezed(value), |requirement| requirement.to_string())
+            }
             "Provides-Extra" => normalize(value),
             _ => {
                 let mut parts: Vec<String> = value.split(',').map(squeezed).collect();

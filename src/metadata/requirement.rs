@@ -1,0 +1,154 @@
+//! The one door for requirements and markers from outside (PEP 508).
+//!
+//! pep508_rs ends the program at some texts that its grammar does not have. What stops it is looked for
+//! here first; nothing else may hand it a text from outside.
+
+use std::str::FromStr;
+
+use pep508_rs::{MarkerTree, MarkerWarningKind, Requirement};
+use url::Url;
+
+use super::name::wrong_name;
+
+/// How deep parentheses may lie in each other: the library calls itself for each.
+const DEEPEST: usize = 64;
+/// Longer texts are nobody's. The longest markers of poetry's locks have some thousand characters.
+const LONGEST: usize = 64 << 10;
+
+/// Reads a requirement. The error is a sentence.
+pub fn requirement(text: &str) -> Result<Requirement<Url>, String> {
+    check(text)?;
+    if let Some(name) = wrong_name(text) {
+        return Err(format!("`{}` is no valid name", name.escape_debug()));
+    }
+    if let Some((_, marker)) = text.split_once(';') {
+        check_marker(marker)?;
+    }
+    Requirement::from_str(text).map_err(|error| error.message.to_string())
+}
+
+/// Reads a marker; parts of it that cannot be understood make an error, since the library would leave them out
+/// and the marker would hold where it must not. The error is a sentence.
+pub fn marker(text: &str) -> Result<MarkerTree, String> {
+    check(text)?;
+    check_marker(text)?;
+    let mut dropped = None;
+    let mut reporter = |kind: MarkerWarningKind, warning: String| {
+        let understood = matches!(
+            kind,
+            MarkerWarningKind::DeprecatedMarkerName | MarkerWarningKind::LexicographicComparison
+        );
+        if !understood {
+            dropped.get_or_insert(warning);
+        }
+    };
+    let tree = MarkerTree::parse_reporter(text, &mut reporter).map_err(|error| error.message.to_string())?;
+    dropped.map_or(Ok(tree), Err)
+}
+
+/// The grammar has ASCII only, also in strings; the library counts characters where it should count bytes.
+fn check(text: &str) -> Result<(), String> {
+    if text.len() > LONGEST {
+        return Err(format!("it is {} characters long", text.len()));
+    }
+    match text.chars().find(|c| !c.is_ascii()) {
+        Some(odd) => Err(format!("`{}` stands in it, which PEP 508 does not have", odd.escape_debug())),
+        None => Ok(()),
+    }
+}
+
+fn check_marker(text: &str) -> Result<(), String> {
+    let mut depth = 0usize;
+    let mut quote = None;
+    for c in text.chars() {
+        match (quote, c) {
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '\'' | '"') => quote = Some(c),
+            (None, '(') => depth += 1,
+            (None, ')') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > DEEPEST {
+            return Err(format!("parentheses lie more than {DEEPEST} deep in each other"));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn what_the_library_stops_at_is_an_error() {
+        let deep = format!("a; {}os_name == 'x'{}", "(".repeat(100_000), ")".repeat(100_000));
+        for text in [
+            "é",
+            "aé",
+            "a é",
+            "a>=é",
+            "a\u{a0}>=1",
+            "a ; python_version >= 'é'",
+            "a ; é",
+            "a ; 'é' in os_name",
+            "a[é]",
+            "a (é)",
+            "a @ https://h.invalid/é.zip",
+            "a@é",
+            "a>=1\u{2028}",
+            "a-",
+            "a[b-]",
+            "\u{feff}a",
+            "a;\u{1f40d}",
+            &deep,
+            &"a".repeat(100_000),
+        ] {
+            assert!(requirement(text).is_err(), "{text:.40}");
+        }
+        for text in ["é", "os_name == 'é'", "python_version >= '3é'", "(é)", "'é'", "os_name é 'x'"] {
+            assert!(marker(text).is_err(), "{text}");
+        }
+        assert!(marker(&"(".repeat(100_000)).is_err());
+    }
+
+    #[test]
+    fn what_people_write_is_read() {
+        for text in [
+            "a",
+            "A.b-c_d",
+            "a>=1,<2",
+            "a (>=1.0)",
+            "a[x,y]~=1.0 ; python_version < '3.12'",
+            "a @ https://h.invalid/a-1.zip ; os_name == 'posix'",
+            "a;(python_version<'3' or (os_name=='nt'))and extra=='x'",
+            "a==1.*",
+            "a===1.0",
+        ] {
+            requirement(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+        #[test]
+        fn any_text_is_read_or_refused(text in "[a-z'\" =<>~!;@,()._0-9é\\[\\]*+-]{0,60}") {
+            let _ = requirement(&text);
+            let _ = marker(&text);
+        }
+
+        #[test]
+        fn any_comparison_is_read_or_refused(
+            name in "python_version|python_full_version|implementation_version|os_name|os.name|extra|platform_version|sys_platform",
+            operator in "==|!=|<|<=|>|>=|~=|===|in|not in|not",
+            value in "[0-9.*a-z+!, -]{0,12}",
+            swapped: bool,
+        ) {
+            let text = if swapped { format!("'{value}' {operator} {name}") } else { format!("{name} {operator} '{value}'") };
+            let _ = marker(&text);
+            let _ = marker(&format!("{text} and ({text} or not_a == '1')"));
+            let _ = requirement(&format!("a ; {text} and {text} or {text}"));
+        }
+    }
+}
