@@ -15,6 +15,9 @@ const DEEPEST: usize = 64;
 /// Longer texts are nobody's. The longest markers of poetry's locks have some thousand characters.
 const LONGEST: usize = 64 << 10;
 
+/// The variables of markers that hold versions.
+const VERSIONS: [&str; 3] = ["python_version", "python_full_version", "implementation_version"];
+
 /// Reads a requirement. The error is a sentence.
 pub fn requirement(text: &str) -> Result<Requirement<Url>, String> {
     check(text)?;
@@ -59,21 +62,47 @@ fn check(text: &str) -> Result<(), String> {
 
 fn check_marker(text: &str) -> Result<(), String> {
     let mut depth = 0usize;
-    let mut quote = None;
-    for c in text.chars() {
-        match (quote, c) {
-            (Some(open), c) if c == open => quote = None,
-            (Some(_), _) => {}
-            (None, '\'' | '"') => quote = Some(c),
-            (None, '(') => depth += 1,
-            (None, ')') => depth = depth.saturating_sub(1),
+    let mut tokens = tokens(text).into_iter().peekable();
+    let mut before = "";
+    while let Some(token) = tokens.next() {
+        match token {
+            "(" => depth += 1,
+            ")" => depth = depth.saturating_sub(1),
+            "~=" => {
+                // The library thinks that it left these out before.
+                let after = tokens.peek().copied().unwrap_or_default();
+                if ![before, after].iter().any(|word| VERSIONS.contains(word)) {
+                    return Err(format!("`~=` compares versions, and `{before} ~= {after}` has none"));
+                }
+            }
             _ => {}
         }
         if depth > DEEPEST {
             return Err(format!("parentheses lie more than {DEEPEST} deep in each other"));
         }
+        before = token;
     }
     Ok(())
+}
+
+/// Strings with their quotes, words, comparisons, and every other character, without blanks.
+fn tokens(text: &str) -> Vec<&str> {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.');
+    let is_comparison = |c: char| matches!(c, '~' | '=' | '<' | '>' | '!');
+    let mut tokens = Vec::new();
+    let mut rest = text.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let end = match first {
+            '\'' | '"' => rest[1..].find(first).map_or(rest.len(), |at| at + 2),
+            c if is_word(c) => rest.find(|c| !is_word(c)).unwrap_or(rest.len()),
+            c if is_comparison(c) => rest.find(|c| !is_comparison(c)).unwrap_or(rest.len()),
+            c => c.len_utf8(),
+        };
+        let (token, after) = rest.split_at(end);
+        tokens.push(token);
+        rest = after.trim_start();
+    }
+    tokens
 }
 
 #[cfg(test)]
@@ -110,7 +139,11 @@ mod tests {
         for text in ["é", "os_name == 'é'", "python_version >= '3é'", "(é)", "'é'", "os_name é 'x'"] {
             assert!(marker(text).is_err(), "{text}");
         }
-        assert!(marker(&"(".repeat(100_000)).is_err());
+        assert!(marker(&"(".repeat(60_000)).is_err());
+        assert!(marker("'x' ~= os_name").is_err());
+        assert!(marker("os_name ~= 'x'").is_err());
+        assert!(requirement("a ; sys_platform == 'linux' and 'x' ~= extra").is_err());
+        assert!(marker("python_version ~= '3.8'").is_ok());
     }
 
     #[test]
