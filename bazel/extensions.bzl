@@ -42,7 +42,7 @@ _parse = tag_class(
     doc = "A lock file: `@NAME//:numpy` for deps, `@NAME//:numpy_wheel` for the file.",
     attrs = {
         "build_dependencies": attr.string_list_dict(
-            doc = "Package to names of packages of the lock that its build needs.",
+            doc = "Package to names of packages of the lock that its build needs; what those require comes with them.",
         ),
         "config_settings": attr.string_dict(
             doc = "Package to JSON object of settings for its backend, values being strings or lists.",

@@ -76,7 +76,13 @@ _packages_aspect = aspect(
 def _runtime_of(ctx):
     if PyRuntimeInfo in ctx.attr.binary:
         return ctx.attr.binary[PyRuntimeInfo]
-    return ctx.toolchains[_PYTHON].py3_runtime
+    toolchain = ctx.toolchains[_PYTHON]
+    if not toolchain or not toolchain.py3_runtime:
+        fail("{}: no Python toolchain is registered for the platform {}; rules_python's `python.toolchain` gives one".format(
+            ctx.label,
+            ctx.attr.target_platform.label if ctx.attr.target_platform else "of this build",
+        ))
+    return toolchain.py3_runtime
 
 def _path_in_runfiles(ctx, file):
     """Where a file lies below the runfiles folder."""

@@ -24,8 +24,11 @@ def _repository(name, target):
 def _constraints(target):
     """The constraint values of a target as `wheelbuild` spells it."""
     cpu, _, rest = target.partition("-")
-    if cpu not in _CPUS:
-        fail("`{}` is no target of pypi_lock: it begins with none of {}".format(target, ", ".join(_CPUS)))
+    if cpu not in _CPUS or not (rest.startswith("linux") or rest.startswith("macos")):
+        fail("`{}` is no target of pypi_lock: that is CPU-linux, CPU-linux-musl or CPU-macos with one of the CPUs {}".format(
+            target,
+            ", ".join(_CPUS),
+        ))
     os = "macos" if rest.startswith("macos") else "linux"
     values = ["@platforms//os:" + os, "@platforms//cpu:" + _CPUS[cpu]]
     if os == "linux":
@@ -34,7 +37,7 @@ def _constraints(target):
 
 _ATTRS = {
     "build_dependencies": attr.string_list_dict(
-        doc = "Package to names of packages of the lock that its build needs.",
+        doc = "Package to names of packages of the lock that its build needs; what those require comes with them.",
     ),
     "config_settings": attr.string_dict(
         doc = "Package to JSON object of settings for its backend, values being strings or lists.",
@@ -79,6 +82,66 @@ def _plan(rctx, targets):
         fail("{} cannot be read:\n{}".format(rctx.attr.lock, result.stderr))
     return [package for package in json.decode(result.stdout)["packages"] if package["verdict"] != "inactive"]
 
+def _normalised(name):
+    """A project's name as PEP 503 compares it."""
+    name = name.lower().replace("_", "-").replace(".", "-")
+    for _ in range(len(name)):
+        if "--" not in name:
+            break
+        name = name.replace("--", "-")
+    return name
+
+def _by_package(rctx, packages):
+    """The attributes that name packages, by normalised name; fails for what the lock does not have.
+
+    Args:
+        rctx: the repository's context
+        packages: list of decisions
+    Returns:
+        struct of dicts: `build_dependencies`, `config_settings`, `native_deps`
+    """
+    known = {package["name"]: None for package in packages}
+
+    def name(attribute, given):
+        found = _normalised(given)
+        if found not in known:
+            fail("pypi_lock `{}`: {} names `{}`, which {} does not have for Python {}. It has: {}".format(
+                rctx.attr.hub,
+                attribute,
+                given,
+                rctx.attr.lock,
+                rctx.attr.python_version,
+                ", ".join(sorted(known)),
+            ))
+        return found
+
+    for package in rctx.attr.no_binary:
+        name("no_binary", package)
+    return struct(
+        build_dependencies = {
+            name("build_dependencies", package): [name("build_dependencies of " + package, other) for other in others]
+            for package, others in rctx.attr.build_dependencies.items()
+        },
+        config_settings = {
+            name("config_settings", package): value
+            for package, value in rctx.attr.config_settings.items()
+        },
+        native_deps = {
+            name("native_deps", package): value
+            for package, value in rctx.attr.native_deps.items()
+        },
+    )
+
+def _with_requirements(names, requires):
+    """Packages and what they require, each once, in the order in which they are found."""
+    found = {name: None for name in names}
+    for _ in requires:
+        more = [other for name in found for other in requires.get(name, []) if other not in found]
+        if not more:
+            break
+        found.update([(name, None) for name in more])
+    return found.keys()
+
 def _fetch(rctx, package):
     """Puts the file of a decision into the folder `files` and gives its label."""
     file = package["file"]
@@ -104,7 +167,10 @@ def _target_impl(rctx):
         'load("{}//bazel/rules:defs.bzl", "unavailable_wheel", "wheel_build", "wheel_library")'.format(_MODULE),
         'package(default_visibility = ["//visibility:public"])',
     ]
-    for package in _plan(rctx, [target]):
+    packages = _plan(rctx, [target])
+    given = _by_package(rctx, packages)
+    requires = {package["name"]: package["requires"] for package in packages}
+    for package in packages:
         name = package["name"]
         wheel = ":" + name + "_wheel"
         deps = [":" + other for other in package["requires"]]
@@ -117,9 +183,12 @@ def _target_impl(rctx):
             build.append("wheel_build(name = {}, sdist = {}, build_deps = {}, native_deps = {}, config_settings = {})".format(
                 repr(name + "_wheel"),
                 repr(_fetch(rctx, package)),
-                ["@{}//:{}_wheel".format(rctx.attr.hub, other) for other in rctx.attr.build_dependencies.get(name, [])],
-                rctx.attr.native_deps.get(name, []),
-                repr(json.decode(rctx.attr.config_settings.get(name, "{}"))),
+                [
+                    "@{}//:{}_wheel".format(rctx.attr.hub, other)
+                    for other in _with_requirements(given.build_dependencies.get(name, []), requires)
+                ],
+                given.native_deps.get(name, []),
+                repr(json.decode(given.config_settings.get(name, "{}"))),
             ))
         else:
             build.append("unavailable_wheel(name = {}, reason = {})".format(
@@ -141,7 +210,9 @@ def _hub_impl(rctx):
     for target in rctx.attr.targets:
         build.append("config_setting(name = {}, constraint_values = {})".format(repr("on_" + target), _constraints(target)))
     packages = {}
-    for package in _plan(rctx, rctx.attr.targets):
+    plan = _plan(rctx, rctx.attr.targets)
+    _by_package(rctx, plan)
+    for package in plan:
         packages.setdefault(package["name"], []).append(package["target"])
     for name, targets in packages.items():
         for suffix in ["", "_wheel"]:

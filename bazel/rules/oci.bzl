@@ -45,6 +45,8 @@ def py_image(
         format: `tar.gz`, `tar.zst` or `tar`
         **kwargs: passed on to `oci_image`
     """
+    if target_platforms and type(target_platforms) != "dict":
+        fail("py_image `{}`: target_platforms is a dict from a name to the label of a platform, such as {{\"amd64\": \"{}\"}}".format(name, _PLATFORM))
     if target_platforms:
         images = []
         for key, platform in target_platforms.items():

@@ -35,9 +35,9 @@ def repositories(
         maybe(
             http_archive,
             name = rules_cc,
-            sha256 = "2037875b9a4456dce4a79d112a8ae885bbc4aad968e6587dca6e64f3a0900cdf",
-            strip_prefix = "rules_cc-0.0.9",
-            urls = ["https://github.com/bazelbuild/rules_cc/releases/download/0.0.9/rules_cc-0.0.9.tar.gz"],
+            sha256 = "b26168b9a13f094794982b832975eaf53cefc5dced5b3be7df6b8b794dc2744b",
+            strip_prefix = "rules_cc-0.0.12",
+            urls = ["https://github.com/bazelbuild/rules_cc/releases/download/0.0.12/rules_cc-0.0.12.tar.gz"],
         )
     if rules_python:
         maybe(
@@ -45,5 +45,8 @@ def repositories(
             name = rules_python,
             sha256 = "d71d2c67e0bce986e1c5a7731b4693226867c45bfe0b7c5e0067228a536fc580",
             strip_prefix = "rules_python-0.29.0",
-            urls = ["https://github.com/bazelbuild/rules_python/archive/0.29.0.tar.gz"],
+            urls = [
+                "https://github.com/bazelbuild/rules_python/releases/download/0.29.0/rules_python-0.29.0.tar.gz",
+                "https://github.com/bazelbuild/rules_python/archive/0.29.0.tar.gz",
+            ],
         )

@@ -73,7 +73,9 @@ def main() -> None:
             name, folder = word.split("=", 1)
             folders[name] = pathlib.Path(folder)
         else:
-            asked += dependencies(pathlib.Path(word).read_text())
+            text = pathlib.Path(word).read_text()
+            overridden = re.findall(r'_override\(\s*module_name\s*=\s*"([^"]+)"', text)
+            asked += [dependency for dependency in dependencies(text) if dependency[0] not in overridden]
     out.mkdir(parents=True, exist_ok=True)
     (out / "bazel_registry.json").write_text("{}\n")
     versions: dict[str, set[str]] = {}

@@ -141,10 +141,12 @@ tier_cluster() {
     grep -E 'processes: .*[0-9]+ remote' "$work/cluster.log"
     if grep -E 'processes: .*linux-sandbox' "$work/cluster.log"; then die "something ran locally"; fi
     bazel cquery //cluster:wheels --output=files 2>/dev/null | sort | xargs sha256sum >"$work/cluster.sha256"
+    sed "s|$folder|$work/e2e|" "$work/cluster.sha256" >"$work/cluster.sha256.local"
     [ "$(wc -l <"$work/cluster.sha256")" = 12 ] || die "there are not twelve wheels"
-    # The same bytes from this machine alone.
-    bazel clean
+    # The same bytes from this machine alone, with nothing of the cluster: the tier e2e's output base.
+    prepare e2e bzlmod
+    trap 'set +e; stop_cluster' EXIT
     bazel build //cluster:wheels
-    sha256sum --quiet -c "$work/cluster.sha256"
+    sha256sum --quiet -c "$work/cluster.sha256.local"
     echo "   12 wheels, the same bytes as here"
 }

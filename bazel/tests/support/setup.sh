@@ -69,28 +69,41 @@ need_files() {
 
 have() { compgen -G "$work/files/$1" >/dev/null; }
 
-# in_root COMMAND...: runs a command in the Debian root, with this machine's folders that it needs.
+# in_root COMMAND...: runs a command in the Debian root, with this machine's folders that it needs and
+# the configuration of pip's and uv's index.
 in_root() {
+    local set=() name
+    for name in ${!PIP_*} ${!UV_*} SSL_CERT_FILE SSL_CERT_DIR; do
+        [ -z "${!name:-}" ] || set+=(--setenv "$name" "${!name}")
+    done
     bwrap --bind "$root" / --dev-bind /proc /proc --dev-bind /dev /dev --dev-bind /sys /sys --bind /tmp /tmp \
         --bind "$repo" "$repo" --ro-bind "$python_x86_64" "$python_x86_64" \
-        --clearenv --setenv HOME "$work/home" --setenv PATH /usr/bin:/bin --setenv LANG C.UTF-8 \
+        --ro-bind-try /etc/ssl /etc/ssl --ro-bind-try /etc/resolv.conf /etc/resolv.conf --ro-bind-try /etc/hosts /etc/hosts \
+        --ro-bind-try /etc/pip.conf /etc/pip.conf --ro-bind-try "$HOME/.config/pip" "$work/home/.config/pip" \
+        --ro-bind-try "$HOME/.netrc" "$work/home/.netrc" \
+        --clearenv --setenv HOME "$work/home" --setenv PATH /usr/bin:/bin --setenv LANG C.UTF-8 "${set[@]}" \
         --chdir "$PWD" -- "$@"
+}
+
+# fill FILE: this machine's paths in a template.
+fill() {
+    sed -e "s|@ROOT@|$repo|" -e "s|@WHEELBUILD@|$wheelbuild|" -e "s|@ZIG@|$zig|" \
+        -e "s|@PYTHON_X86_64@|$python_x86_64|" -e "s|@PYTHON_AARCH64@|$python_aarch64|" "$1"
 }
 
 # make_workspace NAME: the end-to-end workspace, filled in, in a folder of its own.
 make_workspace() {
-    local folder=$work/$1
+    local folder=$work/$1 file
     rm -rf "$folder"
     cp -r "$repo/bazel/tests/e2e" "$folder"
+    cp -r "$repo/bazel/tests/pythons" "$folder/pythons"
     mkdir "$folder/files"
     cp -l "$work"/files/*.whl "$work"/files/*.tar.gz "$folder/files/"
     rm -f "$folder"/files/ziglang-*
-    local file
     for file in MODULE.bazel WORKSPACE; do
-        sed -e "s|@ROOT@|$repo|" -e "s|@WHEELBUILD@|$wheelbuild|" -e "s|@ZIG@|$zig|" \
-            -e "s|@PYTHON_X86_64@|$python_x86_64|" -e "s|@PYTHON_AARCH64@|$python_aarch64|" \
-            "$folder/$file.in" >"$folder/$file"
-        rm "$folder/$file.in"
+        cat "$folder/$file.in" "$folder/pythons/pythons.$file" >"$folder/$file.all"
+        fill "$folder/$file.all" >"$folder/$file"
+        rm "$folder/$file.in" "$folder/$file.all"
     done
     echo "$folder"
 }
@@ -102,9 +115,10 @@ write_rc() {
         echo "common --color=no --curses=no --show_progress_rate_limit=60 --announce_rc=false"
         echo "build --jobs=2 --local_resources=memory=4000 --sandbox_default_allow_network=false"
         echo "build --spawn_strategy=linux-sandbox --verbose_failures --nostamp"
+        [ -z "${disk_cache:-}" ] || echo "build --disk_cache=$disk_cache"
         if [ "$2" = bzlmod ]; then
             python3 "$repo/bazel/tests/support/registry.py" "$work/registry" "embedded=$root$share/embedded_tools" \
-                "$repo/MODULE.bazel" "bazel_skylib=$root$tools/skylib" "platforms=$root$tools/platforms" \
+                "$repo/MODULE.bazel" ${folder:+"$folder/MODULE.bazel"} "bazel_skylib=$root$tools/skylib" "platforms=$root$tools/platforms" \
                 "rules_cc=$root$rules/cc" "rules_java=$root$rules/java" "rules_python=$root$rules/python" \
                 "bazel_features=$root$tools/features" "rules_license=$root$rules/license" "rules_proto=$root$rules/proto" "rules_shell=$root$rules/shell" \
                 "rules_oci=${rules_oci:-$repo/bazel/tests/doubles/rules_oci}" \
@@ -112,6 +126,8 @@ write_rc() {
             echo "common --registry=file://$work/registry --lockfile_mode=off --noenable_workspace"
         else
             echo "common --noenable_bzlmod --enable_workspace"
+            echo "common --override_repository=rules_oci=${rules_oci:-$repo/bazel/tests/doubles/rules_oci}"
+            echo "common --override_repository=io_bazel_rules_docker=${rules_docker:-$repo/bazel/tests/doubles/rules_docker}"
             local name
             for name in rules_cc=rules/cc rules_java=rules/java rules_java_builtin=rules/java rules_proto=rules/proto \
                 rules_python=rules/python rules_license=rules/license bazel_skylib=tools/skylib \

@@ -10,7 +10,8 @@ tier_lint() {
         npm install --silent --no-fund --no-audit --prefix "$work/node" @bazel/buildifier@8.2.1 >"$work/npm.log" 2>&1 ||
             skip "buildifier cannot be fetched: $(tail -1 "$work/npm.log")"
     fi
-    mapfile -t files < <(git ls-files --cached --others --exclude-standard '*.bzl' '*BUILD.bazel' '*BUILD' 'MODULE.bazel' WORKSPACE)
+    mapfile -t files < <(git ls-files --cached --others --exclude-standard '*.bzl' '*BUILD.bazel' '*BUILD' 'MODULE.bazel' WORKSPACE |
+        while read -r file; do [ ! -e "$file" ] || echo "$file"; done)
     "$buildifier" -mode=check -lint=warn -warnings=-module-docstring "${files[@]}"
 }
 
@@ -29,7 +30,7 @@ prepare() {
 bazel() { run_bazel "$out" "$rc" "$@"; }
 
 # What users name: the wheels for both machines, the images, and programs with nothing in a layer.
-targets=(//:image //:image.tar //:image_arm64 //:bare_layers //:markupsafe_wheel)
+targets=(//:image //:image.tar //:image_arm64 //:bare_layers)
 
 tier_analysis() {
     prepare e2e bzlmod
@@ -41,30 +42,44 @@ tier_analysis() {
 }
 
 tier_e2e() {
+    need_qemu
     prepare e2e bzlmod
     bazel build "${targets[@]}"
-    same_as_command_line
-    run_image image x86_64
-    run_image image_arm64 aarch64
+    same_as_command_line //:image_layers
+    run_image //:image x86_64 "hello (3, 11) 6 0.4.8" "&lt;a&gt; x"
+    run_image //:image_arm64 aarch64 "hello (3, 11) 6 0.4.8" "&lt;a&gt; x"
     keep_wheels
     digests >"$work/e2e.sha256"
+}
+
+tier_small() {
+    prepare e2e bzlmod
+    bazel build //:small_image
+    same_as_command_line //:small_image_layers
+    run_image //:small_image x86_64 "small &lt;a&gt;"
 }
 
 # The wheels of packages in every language, for comparison with those of other machines and modes.
 wheel_targets=(//:markupsafe_wheel //:grpclib_wheel //:kiwisolver_wheel)
 for_x86_64=--platforms=@pycross_image//bazel/platforms:linux_x86_64
 
+# wheel_in IMAGE NAME: the file of a wheel as the image has it.
+wheel_in() { bazel cquery "filter('//:$2\$', deps($1))" --output=files 2>/dev/null | grep '\.whl$' | head -1; }
+
 keep_wheels() {
-    bazel build "${wheel_targets[@]}" "$for_x86_64"
-    mkdir -p "$work/local" && cp -f "$(bazel_bin)"/*_wheel.whl "$work/local/"
+    local name
+    mkdir -p "$work/local"
+    for name in "${wheel_targets[@]}"; do cp -f "$(wheel_in //:image_layers "${name#//:}")" "$work/local/"; done
 }
 
+# same_as_kept: the wheels of this workspace have the bytes that the tier e2e kept.
 same_as_kept() {
     local wheel
-    [ -d "$work/local" ] || return 0
+    [ -d "$work/local" ] || die "run the tier e2e first: its wheels are compared with"
     for wheel in "$work"/local/*.whl; do
         cmp "$wheel" "$(bazel_bin)/${wheel##*/}"
     done
+    echo "   the wheels are those that were built here with bzlmod"
 }
 
 bazel_bin() { bazel info bazel-bin "$for_x86_64" 2>/dev/null; }
@@ -79,38 +94,63 @@ digests() {
     done
 }
 
-# The wheels of the actions have the bytes that the command line gives for the same inputs.
+# same_as_command_line IMAGE: its wheel has the bytes that the command line gives for the same inputs.
 same_as_command_line() {
     local deps=() wheel
     for wheel in files/setuptools-80*.whl files/wheel-*.whl; do deps+=(--build-dep "$wheel"); done
     rm -rf "$work/cli"
     "$wheelbuild" --cache-dir "$work/cache" files/markupsafe-*.tar.gz --target x86_64-linux --offline --no-cache -q \
         --python "$python_x86_64/bin/python3.11" --zig "$zig" "${deps[@]}" -o "$work/cli" >"$work/cli.log"
-    bazel build //:markupsafe_wheel "$for_x86_64"
-    cmp "$(cat "$work/cli.log")" "$(bazel_bin)/markupsafe_wheel.whl"
+    cmp "$(cat "$work/cli.log")" "$(wheel_in "$1" markupsafe_wheel)"
+    echo "   the wheel is that of the command line"
 }
 
-# run_image TARGET MACHINE: the layers on each other, started as the image says.
+# run_image LABEL MACHINE WORDS...: the image's layers on each other, started as the image says; what
+# it prints has each of the WORDS.
 run_image() {
-    local image tree=$work/tree-$2 layer entrypoint cmd workdir said
-    image=$(bazel cquery "//:$1" --output=files 2>/dev/null)
+    local image tree=$work/tree-$2 layer entrypoint cmd workdir said word
+    image=$(bazel cquery "$1" --output=files 2>/dev/null | grep -v '\.tags$' | head -1)
     rm -rf "$tree"
     mkdir "$tree"
-    for layer in "$image"/*.tar.gz; do tar -xzf "$layer" -C "$tree"; done
-    entrypoint=$(cat "$image/entrypoint") cmd=$(cat "$image/cmd") workdir=$(cat "$image/workdir")
+    case $image in
+        *.json)
+            # The stand-in for rules_docker's image.
+            entrypoint=$(field "$image" entrypoint) cmd=$(field "$image" cmd) workdir=$(field "$image" workdir)
+            for layer in $(field "$image" layers); do tar -xzf "$(dirname "$image")/$layer" -C "$tree"; done
+            ;;
+        *)
+            entrypoint=$(cat "$image/entrypoint") cmd=$(cat "$image/cmd") workdir=$(cat "$image/workdir")
+            for layer in "$image"/*.tar.gz; do tar -xzf "$layer" -C "$tree"; done
+            ;;
+    esac
+    said=$(run_tree "$tree" "$2" "$entrypoint" "$cmd" "$workdir")
+    echo "   $1 on $2 says: $said"
+    shift 2
+    for word; do [[ "$said" == *"$word"* ]] || die "it does not say $word"; done
+}
+
+# field FILE KEY: words of a JSON file.
+field() {
+    python3 -c 'import json, sys
+value = json.load(open(sys.argv[1]))[sys.argv[2]]
+print(value if isinstance(value, str) else " ".join(value))' "$@"
+}
+
+# run_tree TREE MACHINE ENTRYPOINT CMD WORKDIR: starts the program of an unpacked image.
+run_tree() {
+    local tree=$1 runfiles=$1$5/$4.runfiles own paths main
     case $2 in
-        x86_64) said=$(cd "$tree$workdir" && env -i "$tree$entrypoint" -I "$cmd") ;;
+        x86_64) (cd "$tree$5" && env -i "$tree$3" -I "$4") ;;
         # rules_python's start script starts the interpreter again, which qemu-user alone cannot follow:
         # its module is run directly. The interpreter of the tests brings its C library along.
         aarch64)
-            local runfiles=$tree$workdir/$cmd.runfiles own=${tree}${entrypoint%/usr/bin/*} paths
-            paths=$(find "$runfiles/_main" -maxdepth 2 -name site-packages | tr '\n' ':')
-            said=$(env -i "PYTHONPATH=$paths$runfiles/_main" qemu-aarch64-static -L "$own" \
-                -E "LD_LIBRARY_PATH=$own/usr/lib/aarch64-linux-gnu" "$tree$entrypoint" -S "$runfiles/_main/app.py")
+            own=${tree}$(cd "$tree" && readlink -m "$tree$3" | sed "s|^$tree||;s|/usr/bin/.*||")
+            main=$(find "$runfiles" -maxdepth 4 -name app.py | head -1)
+            paths=$(find "$runfiles" -mindepth 2 -maxdepth 3 -name site-packages | tr '\n' ':')
+            env -i "PYTHONPATH=$paths" qemu-aarch64-static -L "$own" -E "LD_LIBRARY_PATH=$own/usr/lib/aarch64-linux-gnu" \
+                "$own/usr/bin/python3.11" -S "$main"
             ;;
     esac
-    echo "   $2 says: $said"
-    [[ "$said" == *"hello (3, 11) 6 0.4.8"* && "$said" == *"&lt;a&gt; x"* ]]
 }
 
 tier_twice() {

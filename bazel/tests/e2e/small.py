@@ -1,0 +1,4 @@
+import markupsafe
+import markupsafe._speedups
+
+print("small", markupsafe._speedups._escape_inner("<a>"))
