@@ -88,7 +88,7 @@ refused() {
     refuses MODULE.bazel 's/python_version = "3.11"/python_version = "3.9"/' "Python 3.9 is outside of" "hint:"
     refuses MODULE.bazel 's/groups = \["build"\]/groups = ["bulid"]/' "has no group \`bulid\`" "did you mean"
     refuses BUILD.bazel 's|"@pypi//:numpy"|"@pypi//:nunpy"|' "no such target" nunpy
-    refuses BUILD.bazel 's|binary = ":app"|binary = ":ap"|' "no such target" "//:ap"
+    refuses BUILD.bazel 's|binary = ":app"|binary = ":ap"|' "rule '//:ap' does not exist"
     refuses BUILD.bazel 's|binary = ":app",|&\n    target_platforms = ["//:arm"],|' "target_platforms is a dict" amd64
     what=@pypi//:kiwisolver_wheel refuses MODULE.bazel 's|^pypi_lock.parse(|&\n    targets = ["x86_64-windows"],|' \
         "\`x86_64-windows\` is no target of pypi_lock"

@@ -70,7 +70,7 @@ need_files() {
 have() { compgen -G "$work/files/$1" >/dev/null; }
 
 # in_root COMMAND...: runs a command in the Debian root, with this machine's folders that it needs and
-# the configuration of pip's and uv's index.
+# the configuration of pip's and uv's index. The first python3 is one that has pip.
 in_root() {
     local set=() name
     for name in ${!PIP_*} ${!UV_*} SSL_CERT_FILE SSL_CERT_DIR; do
@@ -81,7 +81,7 @@ in_root() {
         --ro-bind-try /etc/ssl /etc/ssl --ro-bind-try /etc/resolv.conf /etc/resolv.conf --ro-bind-try /etc/hosts /etc/hosts \
         --ro-bind-try /etc/pip.conf /etc/pip.conf --ro-bind-try "$HOME/.config/pip" "$work/home/.config/pip" \
         --ro-bind-try "$HOME/.netrc" "$work/home/.netrc" \
-        --clearenv --setenv HOME "$work/home" --setenv PATH /usr/bin:/bin --setenv LANG C.UTF-8 "${set[@]}" \
+        --clearenv --setenv HOME "$work/home" --setenv PATH "$python_x86_64/bin:/usr/bin:/bin" --setenv LANG C.UTF-8 "${set[@]}" \
         --chdir "$PWD" -- "$@"
 }
 
