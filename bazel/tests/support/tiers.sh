@@ -72,12 +72,13 @@ keep_wheels() {
     for name in "${wheel_targets[@]}"; do cp -f "$(wheel_in //:image_layers "${name#//:}")" "$work/local/"; done
 }
 
-# same_as_kept: the wheels of this workspace have the bytes that the tier e2e kept.
+# same_as_kept [IMAGE]: the wheels of this workspace, or of its image, have the bytes that the tier e2e kept.
 same_as_kept() {
-    local wheel
+    local name file
     [ -d "$work/local" ] || die "run the tier e2e first: its wheels are compared with"
-    for wheel in "$work"/local/*.whl; do
-        cmp "$wheel" "$(bazel_bin)/${wheel##*/}"
+    for name in "${wheel_targets[@]#//:}"; do
+        if [ $# -gt 0 ]; then file=$(wheel_in "$1" "$name"); else file=$(bazel_bin)/$name.whl; fi
+        cmp "$work/local/$name.whl" "$file"
     done
     echo "   the wheels are those that were built here with bzlmod"
 }
@@ -108,15 +109,16 @@ same_as_command_line() {
 # run_image LABEL MACHINE WORDS...: the image's layers on each other, started as the image says; what
 # it prints has each of the WORDS.
 run_image() {
-    local image tree=$work/tree-$2 layer entrypoint cmd workdir said word
-    image=$(bazel cquery "$1" --output=files 2>/dev/null | grep -v '\.tags$' | head -1)
+    local files image tree=$work/tree-$2 layer entrypoint cmd workdir said word
+    files=$(bazel cquery "$1" --output=files 2>/dev/null)
+    image=$(head -1 <<<"$files")
     rm -rf "$tree"
     mkdir "$tree"
     case $image in
         *.json)
             # The stand-in for rules_docker's image.
             entrypoint=$(field "$image" entrypoint) cmd=$(field "$image" cmd) workdir=$(field "$image" workdir)
-            for layer in $(field "$image" layers); do tar -xzf "$(dirname "$image")/$layer" -C "$tree"; done
+            for layer in $(field "$image" layers); do tar -xzf "$(grep "/$layer\$" <<<"$files")" -C "$tree"; done
             ;;
         *)
             entrypoint=$(cat "$image/entrypoint") cmd=$(cat "$image/cmd") workdir=$(cat "$image/workdir")
@@ -171,8 +173,11 @@ tier_edit() {
 }
 
 tier_workspace() {
+    need_qemu
     prepare workspace workspace
     bazel build "${targets[@]}" //docker:image
-    bazel build "${wheel_targets[@]}" "$for_x86_64"
-    same_as_kept
+    run_image //:image x86_64 "hello (3, 11) 6 0.4.8" "&lt;a&gt; x"
+    run_image //:image_arm64 aarch64 "hello (3, 11) 6 0.4.8" "&lt;a&gt; x"
+    run_image //docker:image x86_64 "hello (3, 11) 6 0.4.8" "&lt;a&gt; x"
+    same_as_kept //:image_layers
 }
