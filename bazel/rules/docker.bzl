@@ -62,7 +62,8 @@ def py_image(
         directory = directory,
         groups = groups,
         layers = further,
-        format = "tar.gz",
+        # rules_docker packs them anew, and reads no more than the first member of a gzip file.
+        format = "tar",
         tags = tags,
         **common
     )

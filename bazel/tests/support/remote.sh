@@ -34,10 +34,13 @@ tier_remote() {
     need_casd
     port=50064
     rm -rf "$work/cas"
+    # A process group of its own, which ends as a whole.
+    set -m
     in_root "$casd" "--bind=127.0.0.1:$port" --buildbox-run=/usr/bin/buildbox-run-hosttools \
         --runner-arg=--disable-localcas --runner-arg=--clearenv --jobs=2 "$work/cas" >"$work/casd.log" 2>&1 &
     server=$!
-    trap 'kill "$server" 2>/dev/null; bazel shutdown >/dev/null 2>&1 || true' EXIT
+    set +m
+    trap 'kill -- "-$server" 2>/dev/null; bazel shutdown >/dev/null 2>&1 || true' EXIT
     until_port "$port"
     remote_build "--remote_executor=grpc://127.0.0.1:$port"
     grep -E 'processes: .*[0-9]+ remote' "$work/remote.log"

@@ -64,7 +64,7 @@ wheel_targets=(//:markupsafe_wheel //:grpclib_wheel //:kiwisolver_wheel)
 for_x86_64=--platforms=@pycross_image//bazel/platforms:linux_x86_64
 
 # wheel_in IMAGE NAME: the file of a wheel as the image has it.
-wheel_in() { bazel cquery "filter('//:$2\$', deps($1))" --output=files 2>/dev/null | grep '\.whl$' | head -1; }
+wheel_in() { bazel cquery "filter('//:$2\$', deps($1))" --output=files 2>/dev/null | grep '\.whl$' | sed -n 1p; }
 
 keep_wheels() {
     local name
@@ -118,7 +118,7 @@ run_image() {
         *.json)
             # The stand-in for rules_docker's image.
             entrypoint=$(field "$image" entrypoint) cmd=$(field "$image" cmd) workdir=$(field "$image" workdir)
-            for layer in $(field "$image" layers); do tar -xzf "$(grep "/$layer\$" <<<"$files")" -C "$tree"; done
+            for layer in $(field "$image" layers); do tar -xf "$(grep "/$layer\$" <<<"$files")" -C "$tree"; done
             ;;
         *)
             entrypoint=$(cat "$image/entrypoint") cmd=$(cat "$image/cmd") workdir=$(cat "$image/workdir")
@@ -147,7 +147,7 @@ run_tree() {
         # its module is run directly. The interpreter of the tests brings its C library along.
         aarch64)
             own=${tree}$(cd "$tree" && readlink -m "$tree$3" | sed "s|^$tree||;s|/usr/bin/.*||")
-            main=$(find "$runfiles" -maxdepth 4 -name app.py | head -1)
+            main=$(find "$runfiles" -maxdepth 4 -name app.py | sed -n 1p)
             paths=$(find "$runfiles" -mindepth 2 -maxdepth 3 -name site-packages | tr '\n' ':')
             env -i "PYTHONPATH=$paths" qemu-aarch64-static -L "$own" -E "LD_LIBRARY_PATH=$own/usr/lib/aarch64-linux-gnu" \
                 "$own/usr/bin/python3.11" -S "$main"
