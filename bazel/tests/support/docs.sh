@@ -6,12 +6,32 @@ tier_docs() {
     prepare docs bzlmod
     local name stardoc=$share/tools/stardoc/stardoc kind templates=() java
     mkdir "$folder/reference"
+    # Every file that is loaded has to be named; those of other modules are the tests'.
+    cat >"$folder/reference/BUILD.bazel" <<'TEXT'
+load("@bazel_skylib//:bzl_library.bzl", "bzl_library")
+
+bzl_library(
+    name = "sources",
+    srcs = [
+        "@@pycross_image~~wheelbuild~wheelbuild_oci//:load.bzl",
+        "@@rules_oci~//oci:defs.bzl",
+    ],
+    deps = [
+        "@bazel_skylib//rules:common_settings",
+        "@pycross_image//bazel/private",
+        "@rules_cc//cc:find_cc_toolchain_bzl",
+        "@rules_cc//cc/common",
+        "@rules_python//python:defs_bzl",
+    ],
+)
+
+TEXT
     for name in rules:defs rules:oci workspace:pypi_lock :extensions; do
-        printf 'starlark_doc_extract(\n    name = "%s",\n    src = "@pycross_image//bazel%s.bzl",\n)\n\n' \
+        printf 'starlark_doc_extract(\n    name = "%s",\n    src = "@pycross_image//bazel%s.bzl",\n    deps = [":sources"],\n)\n\n' \
             "${name##*:}" "$(echo "/$name" | sed 's|^/:|:|')" >>"$folder/reference/BUILD.bazel"
     done
-    bazel build //reference:defs //reference:oci //reference:pypi_lock //reference:extensions
-    java=$(cd "$root" && find usr/lib/jvm -path '*bin/java' | head -1)
+    bazel build --check_visibility=false //reference:defs //reference:oci //reference:pypi_lock //reference:extensions
+    java=$(cd "$root" && find usr/lib/jvm -path "*bin/java" | sed -n 1p)
     [ -n "$java" ] || skip "there is no Java in the Debian root"
     for kind in header func provider rule aspect repository_rule module_extension macro; do
         [ ! -e "$root$stardoc/templates/markdown_tables/$kind.vm" ] ||
@@ -26,7 +46,7 @@ TEXT
     at=$(bazel info bazel-bin 2>/dev/null)
     for name in rules:defs rules:oci workspace:pypi_lock :extensions; do
         in_root "/$java" -jar "$stardoc/renderer_prebuilt.jar" "--input=$at/reference/${name##*:}.binaryproto" \
-            "--output_file=$work/rendered.md" "${templates[@]}"
+            "--output=$work/rendered.md" "${templates[@]}"
         {
             printf '\n## %s.bzl\n\n' "$(echo "//bazel/$name" | sed 's|/:|:|')"
             # Headings one deeper, no comment, no canonical names of this version of Bazel.
