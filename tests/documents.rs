@@ -28,6 +28,7 @@ fn record() -> BuildRecord {
         version: text("22.1.8"),
         licence: text(licence),
         sha256: sha256(digit),
+        ..Library::default()
     };
     BuildRecord {
         sdist: artefact("demo", "1.0+local.1", "demo-1.0+local.1.tar.gz", "1"),

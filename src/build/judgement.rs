@@ -23,6 +23,7 @@ impl Builder<'_> {
         let Work { job, layout, native, rust, requirements, .. } = work;
         let parts = rust.key_parts(key::result(&job.request, requirements, native.libraries()));
         let mut raw = RawWheel::read(&outcome.wheel).map_err(|error| error.log(layout.hook_log()))?;
+        let grafted = self.graft(job, &mut raw, native).map_err(|error| error.log(layout.hook_log()))?;
         let verdict = self
             .judge(work, &outcome, &raw)
             .map_err(|error| failure::of_judgement(error, layout, &outcome.calls))?;
@@ -32,7 +33,7 @@ impl Builder<'_> {
             }
         }
         let has_binaries = !verdict.files.is_empty();
-        let record = self.record(work, has_binaries, raw.metadata())?;
+        let record = self.record(work, grafted, has_binaries, raw.metadata())?;
         let tags = TagSet::new(&verdict.pythons, &verdict.abis, &verdict.platform)?;
         let paths = outcome
             .places
@@ -111,7 +112,13 @@ impl Builder<'_> {
     }
 
     /// Everything that went in, for SBOM and provenance.
-    fn record(&self, work: &Work<'_>, has_binaries: bool, metadata: &Metadata) -> Result<BuildRecord> {
+    fn record(
+        &self,
+        work: &Work<'_>,
+        grafted: Vec<Library>,
+        has_binaries: bool,
+        metadata: &Metadata,
+    ) -> Result<BuildRecord> {
         let Work { job, layout, compilers, native, rust, requirements, .. } = work;
         let file = job.sdist.path().file_name().map(|name| name.to_string_lossy().into_owned());
         let sdist = Artefact {
@@ -137,8 +144,10 @@ impl Builder<'_> {
                 version: compilers.zig.version.clone(),
                 licence: "Apache-2.0 WITH LLVM-exception AND MIT".to_owned(),
                 sha256: compilers.kit_key().to_string(),
+                ..Library::default()
             });
-            libraries.extend(native.libraries().iter().cloned());
+            libraries.extend(native.linked().cloned());
+            libraries.extend(grafted);
         }
         if let Some((version, digest)) = rust.compiler(layout) {
             tools.push(Tool { name: "rustc".to_owned(), version, sha256: digest.to_string() });

@@ -33,8 +33,12 @@ pub(super) fn request(
 }
 
 /// What is asked and what it is built with.
-pub(super) fn result(request: &KeyParts, requirements: &Requirements, libraries: &[Library]) -> KeyParts {
-    let request = libraries.iter().fold(request.clone(), |parts, library| {
+pub(super) fn result<'a>(
+    request: &KeyParts,
+    requirements: &Requirements,
+    libraries: impl Iterator<Item = &'a Library>,
+) -> KeyParts {
+    let request = libraries.fold(request.clone(), |parts, library| {
         parts.with(&format!("native.{}", library.name), format!("{} {}", library.version, library.sha256))
     });
     let parts = requirements.installed().fold(request, |parts, pinned| {

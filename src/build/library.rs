@@ -18,7 +18,7 @@ use super::{Builder, Job, work};
 use crate::archive::{Limits, copy_folder};
 use crate::backend::{self, ConfigSettings, Paths, Subject};
 use crate::cache::Digest;
-use crate::native::{self, Chosen, Piece, Source};
+use crate::native::{self, Chosen, Piece, PieceKind, Source};
 use crate::process::{self, Command, Status};
 use crate::python::environment::{self, Query, Recipe, Resolved, Uv};
 use crate::report::{Code, Error, Result};
@@ -56,7 +56,7 @@ impl Builder<'_> {
             let subject = format!("{} for {}", chosen.library.name, job.target);
             self.report.phase(&subject, "build", || self.make_library(job, chosen, source, needs, place))
         })?;
-        Ok(Piece { tree: tree.join(TREE), key, built: true })
+        Ok(Piece { tree: tree.join(TREE), key, kind: PieceKind::Built })
     }
 
     fn make_library(

@@ -5,6 +5,7 @@
 mod compilers;
 mod failure;
 mod fetch;
+mod graft;
 mod hooks;
 mod judgement;
 mod key;

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use super::compilers::Compilers;
 use super::layout::Layout;
 use super::{Builder, Job};
+use crate::apt::Pinned;
 use crate::cache::Digest;
-use crate::native::{self, Chosen, Library as Row, Piece, Way};
+use crate::native::{self, Chosen, Library as Row, Piece, PieceKind, Way};
 use crate::report::{Error, Result};
 use crate::sdist::SourceTree;
 use crate::toolchain::driver::Call;
@@ -17,10 +18,19 @@ use crate::wheel::Library;
 pub(super) struct Native {
     /// Names of the catalogue, without what they need.
     names: Vec<String>,
-    /// What was provided, for the record.
-    libraries: Vec<Library>,
+    /// What was provided, and how.
+    libraries: Vec<(Way, Library)>,
+    /// Trees of packages with shared libraries that may be grafted.
+    shared: Vec<(PathBuf, &'static Pinned)>,
     /// Some of `names` were missed by the hooks of this build.
     learnt: bool,
+}
+
+/// The folder of everything that a build is provided with.
+struct Provided {
+    root: PathBuf,
+    libraries: Vec<(Way, Library)>,
+    shared: Vec<(PathBuf, &'static Pinned)>,
 }
 
 /// Where a run of the hooks looked.
@@ -32,7 +42,8 @@ pub(super) struct Looked<'a> {
 impl Builder<'_> {
     /// What is known to be needed before the hooks run.
     pub(super) fn native(&self, job: &Job<'_>, tree: &SourceTree) -> Result<Native> {
-        let mut native = Native { names: Vec::new(), libraries: Vec::new(), learnt: false };
+        let mut native =
+            Native { names: Vec::new(), libraries: Vec::new(), shared: Vec::new(), learnt: false };
         for asked in &self.options.native {
             native.add(&asked.name);
         }
@@ -54,7 +65,18 @@ impl Builder<'_> {
 
     fn choose(&self, job: &Job<'_>, library: &'static Row) -> Result<Chosen> {
         let asked = self.options.native.iter().find(|asked| asked.name == library.name);
-        native::choose(library, job.target, asked.and_then(|asked| asked.way))
+        let way = asked.and_then(|asked| asked.way);
+        if way.is_none() && library.graft.is_some() && self.is_loaded_by_grafted(library) {
+            return native::choose(library, job.target, Some(Way::Graft));
+        }
+        native::choose(library, job.target, way)
+    }
+
+    /// A library that a grafted one loads must not be in the process a second time, linked statically.
+    fn is_loaded_by_grafted(&self, library: &Row) -> bool {
+        let grafted = self.options.native.iter().filter(|asked| asked.way == Some(Way::Graft));
+        let mut loaded = grafted.flat_map(|asked| native::closure([asked.name.as_str()]));
+        loaded.any(|row| row.name == library.name)
     }
 
     /// Where the names are kept that the hooks missed. Under the whole request: what another target or
@@ -71,7 +93,13 @@ impl Builder<'_> {
                 let tree = self
                     .report
                     .phase(&chosen.library.name, "fetch", || self.packages().tree(&chosen.pins))?;
-                Piece { tree, key: digests.join(" "), built: false }
+                Piece { tree, key: digests.join(" "), kind: PieceKind::Packaged }
+            }
+            Way::Graft => {
+                let tree = self
+                    .report
+                    .phase(&chosen.library.name, "fetch", || self.packages().tree(&chosen.pins))?;
+                Piece { tree, key: format!("shared {}", digests.join(" ")), kind: PieceKind::Shared }
             }
             Way::Source => self.build_library(job, chosen, needs)?,
         };
@@ -87,14 +115,15 @@ impl Builder<'_> {
             version: pin.version.clone(),
             licence: chosen.library.licence.clone(),
             sha256,
+            ..Library::default()
         };
         Ok((piece, library))
     }
 
-    /// The folder of `libraries`, which come in the order of [`native::closure`], and their records.
-    fn sysroot_of(&self, job: &Job<'_>, libraries: &[&'static Row]) -> Result<(PathBuf, Vec<Library>)> {
+    /// The folder of `libraries`, which come in the order of [`native::closure`].
+    fn sysroot_of(&self, job: &Job<'_>, libraries: &[&'static Row]) -> Result<Provided> {
         let mut made: Vec<(&'static Row, Piece)> = Vec::new();
-        let mut records = Vec::new();
+        let (mut records, mut shared) = (Vec::new(), Vec::new());
         for library in libraries.iter().rev() {
             self.interrupt.check()?;
             let chosen = self.choose(job, library)?;
@@ -105,11 +134,16 @@ impl Builder<'_> {
                 made.iter().filter(|(row, _)| is_needed(row)).map(|(_, piece)| piece.clone()).collect();
             let (piece, record) = self.piece(job, &chosen, &needs)?;
             made.push((library, piece));
-            records.push(record);
+            records.push((chosen.way, record));
+            if chosen.way == Way::Graft {
+                for pin in &chosen.pins {
+                    shared.push((self.packages().tree(&[pin])?, *pin));
+                }
+            }
         }
         let pieces: Vec<Piece> = made.into_iter().map(|(_, piece)| piece).collect();
         let root = native::assemble(self.cache, self.report, &pieces, &job.target.multiarch())?;
-        Ok((root, records))
+        Ok(Provided { root, libraries: records, shared })
     }
 }
 
@@ -163,14 +197,32 @@ impl Native {
             return Ok(());
         }
         let all = native::closure(self.names.iter().map(String::as_str));
-        let (root, records) = builder.sysroot_of(job, &all)?;
-        self.libraries = records;
-        compilers.provide(layout, layout.existing(&root, "native"), native::driver_archives(&all))
+        let provided = builder.sysroot_of(job, &all)?;
+        (self.libraries, self.shared) = (provided.libraries, provided.shared);
+        let grafted =
+            |row: &Row| self.libraries.iter().any(|(way, it)| *way == Way::Graft && it.name == row.name);
+        let archives: Vec<&Row> = all.into_iter().filter(|row| !grafted(row)).collect();
+        compilers.provide(
+            layout,
+            layout.existing(&provided.root, "native"),
+            native::driver_archives(&archives),
+        )
     }
 
-    /// What was provided, for key and record.
-    pub fn libraries(&self) -> &[Library] {
-        &self.libraries
+    /// What was provided, for the key.
+    pub fn libraries(&self) -> impl Iterator<Item = &Library> {
+        self.libraries.iter().map(|(_, library)| library)
+    }
+
+    /// What links found as static archives, for the record. Of the others, the files that are grafted
+    /// are recorded.
+    pub fn linked(&self) -> impl Iterator<Item = &Library> {
+        self.libraries.iter().filter(|(way, _)| *way != Way::Graft).map(|(_, library)| library)
+    }
+
+    /// Trees of packages with shared libraries that may be grafted.
+    pub fn shared(&self) -> &[(PathBuf, &'static Pinned)] {
+        &self.shared
     }
 
     /// Notes what the hooks missed, so that the next build of the sdist starts with it.

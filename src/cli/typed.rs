@@ -236,9 +236,10 @@ pub struct Build {
     /// A folder with libraries and headers of the target (repeatable)
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub sysroot: Vec<PathBuf>,
-    /// Provide this native library to the build, as a static archive of the distribution or built from
-    /// source; `none`: provide nothing that is not named (repeatable)
-    #[arg(long, value_name = "LIB[=static|source]")]
+    /// Provide this native library to the build: as a static archive of the distribution, built from
+    /// source, or as its shared library, copied into the wheel; `none`: provide nothing that is not named
+    /// (repeatable)
+    #[arg(long, value_name = "LIB[=static|source|graft]")]
     pub native: Vec<String>,
     /// A file, or a folder of files, that builds would download; matched by sha256 (repeatable)
     #[arg(long = "sources", value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]

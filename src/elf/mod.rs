@@ -8,7 +8,11 @@ mod archive;
 mod edit;
 mod facts;
 mod glibc;
+mod layout;
 mod read;
+mod rewrite;
+#[cfg(test)]
+mod rewrite_tests;
 #[cfg(test)]
 pub(crate) mod sample;
 mod symbols;
@@ -22,6 +26,7 @@ pub use facts::{
     Binding, ElfFile, Export, FloatAbi, Import, Kind, NeededVersion, SearchPath, VersionNeed, Visibility,
 };
 pub use glibc::glibc_since;
+pub use rewrite::{Renaming, rename};
 pub use symbols::{SymbolTable, Symbols, python_api};
 
 /// True when `data` starts as an ELF file does.

@@ -44,6 +44,16 @@ pub struct Library {
     #[serde(rename = "static")]
     pub archives: Option<Static>,
     pub source: Option<Source>,
+    pub graft: Option<Graft>,
+}
+
+/// Shared libraries of the distribution.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Graft {
+    /// The development package, the library's, then those of everything it loads that no platform tag
+    /// promises.
+    pub packages: Vec<String>,
 }
 
 /// Archives of the distribution.
@@ -205,6 +215,7 @@ pub fn pinned(package: &str, architecture: &str) -> Vec<&'static Pinned> {
 mod tests {
     use std::collections::HashSet;
 
+    use super::super::choice::OWN_PACKAGES;
     use super::*;
 
     #[test]
@@ -214,15 +225,21 @@ mod tests {
             let name = &library.name;
             assert!(library.names().all(|name| seen.insert(name.to_owned())), "{name} stands twice");
             assert!(!library.licence.is_empty() && !library.links.is_empty(), "{name}");
-            assert!(library.archives.is_some() || library.source.is_some(), "{name} can be had in no way");
+            let ways = [library.archives.is_some(), library.source.is_some(), library.graft.is_some()];
+            assert!(ways.contains(&true), "{name} can be had in no way");
             assert!(
                 library.needs.iter().all(|need| Library::find(need).is_some_and(|other| other.name == *need)),
                 "{name}"
             );
-            for package in library.archives.iter().flat_map(|row| &row.packages) {
+            let archives = library.archives.iter().flat_map(|row| &row.packages);
+            let shared = library.graft.iter().flat_map(|row| row.packages.iter().take(OWN_PACKAGES));
+            for package in archives.chain(shared) {
                 for architecture in ["amd64", "arm64", "armhf", "i386", "ppc64el", "s390x"] {
                     assert_eq!(pinned(package, architecture).len(), 1, "{package} {architecture}");
                 }
+            }
+            for package in library.graft.iter().flat_map(|row| &row.packages) {
+                assert_eq!(pinned(package, "arm64").len(), 1, "{package}");
             }
             if let Some(source) = &library.source {
                 let files: Vec<&str> =

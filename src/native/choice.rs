@@ -14,6 +14,8 @@ pub enum Way {
     Static,
     /// Built from the distribution's source by the build's own compilers.
     Source,
+    /// The distribution's shared libraries, copied into the wheel.
+    Graft,
 }
 
 impl Way {
@@ -21,6 +23,7 @@ impl Way {
         match self {
             Self::Static => "static",
             Self::Source => "source",
+            Self::Graft => "graft",
         }
     }
 }
@@ -42,9 +45,10 @@ impl FromStr for Asked {
             None => None,
             Some("static") => Some(Way::Static),
             Some("source") => Some(Way::Source),
+            Some("graft") => Some(Way::Graft),
             Some(other) => {
                 return Err(Error::new(Code::Usage, format!("`{other}` is no way to have a library"))
-                    .hint(format!("use `{name}=static` or `{name}=source`")));
+                    .hint(format!("use `{name}=static`, `{name}=source` or `{name}=graft`")));
             }
         };
         Ok(Self { name: Library::named(name.trim())?.name.clone(), way })
@@ -60,6 +64,9 @@ impl std::fmt::Display for Asked {
     }
 }
 
+/// The packages of a row's `graft` that every machine has: headers, library.
+pub(super) const OWN_PACKAGES: usize = 2;
+
 /// The way that was chosen, with the files it takes.
 #[derive(Clone, Debug)]
 pub struct Chosen {
@@ -69,7 +76,8 @@ pub struct Chosen {
 }
 
 /// Chooses how `library` is had for `target`: the distribution's archives where they are good for the
-/// target's C library and floor, else a build from source. `asked` overrides that.
+/// target's C library and floor, else a build from source, else its shared libraries. `asked` overrides
+/// that.
 ///
 /// # Errors
 /// [`Code::NativeLibrary`] when there is no way.
@@ -77,6 +85,12 @@ pub fn choose(library: &'static Library, target: &Target, asked: Option<Way>) ->
     let archives = archives(library, target);
     let source = library.source.as_ref().map(|source| pinned(&source.package, "source"));
     let chosen = |way, pins| Ok(Chosen { library, way, pins });
+    let shared = shared(library, target);
+    if let Some(pins) = &shared
+        && (asked == Some(Way::Graft) || asked.is_none() && archives.is_none() && source.is_none())
+    {
+        return chosen(Way::Graft, pins.clone());
+    }
     match (asked, archives, source) {
         (Some(Way::Static), Some((pins, _)), _) => chosen(Way::Static, pins),
         (None, Some((pins, true)), _) => chosen(Way::Static, pins),
@@ -94,6 +108,12 @@ pub fn choose(library: &'static Library, target: &Target, asked: Option<Way>) ->
                 Some(_) => error.hint(format!("use the distribution's archive: `--native {name}=static`")),
                 None => error,
             };
+            let error = match shared {
+                Some(_) => {
+                    error.hint(format!("copy the shared library into the wheel: `--native {name}=graft`"))
+                }
+                None => error,
+            };
             Err(error.hint("give the target's copy with `--sysroot DIR`"))
         }
     }
@@ -103,9 +123,24 @@ pub fn choose(library: &'static Library, target: &Target, asked: Option<Way>) ->
 fn archives(library: &'static Library, target: &Target) -> Option<(Vec<&'static Pinned>, bool)> {
     let Libc::Gnu { minor } = target.libc else { return None };
     let row = library.archives.as_ref()?;
+    Some((pins_of(&row.packages, target)?, row.glibc <= minor))
+}
+
+/// The pins of the distribution's shared libraries, which are for its own C library. What one loads on
+/// some machines only has no pin on the others.
+fn shared(library: &'static Library, target: &Target) -> Option<Vec<&'static Pinned>> {
+    let row = library.graft.as_ref().filter(|_| matches!(target.libc, Libc::Gnu { .. }))?;
+    let (own, loaded) = row.packages.split_at(row.packages.len().min(OWN_PACKAGES));
+    let mut pins = pins_of(own, target)?;
+    pins.extend(loaded.iter().flat_map(|package| pinned(package, &target.arch.debian)));
+    Some(pins)
+}
+
+/// The pins of `packages`, if there is one of each for the target's machine.
+fn pins_of(packages: &[String], target: &Target) -> Option<Vec<&'static Pinned>> {
     let debian = target.arch.debian.as_str();
-    let pins: Vec<_> = row.packages.iter().flat_map(|package| pinned(package, debian)).collect();
-    (pins.len() == row.packages.len()).then_some((pins, row.glibc <= minor))
+    let pins: Vec<_> = packages.iter().flat_map(|package| pinned(package, debian)).collect();
+    (pins.len() == packages.len()).then_some(pins)
 }
 
 #[cfg(test)]
@@ -121,6 +156,8 @@ mod tests {
         assert_eq!(way("libffi", "aarch64-linux-gnu.2.28", None).unwrap(), Way::Static);
         assert_eq!(way("libpq", "aarch64-linux-gnu.2.28", None).unwrap(), Way::Source);
         assert_eq!(way("libxml2", "x86_64-linux-musl", None).unwrap(), Way::Source);
+        assert_eq!(way("libpq", "aarch64-linux-gnu.2.28", Some(Way::Graft)).unwrap(), Way::Graft);
+        assert!(way("libpq", "aarch64-linux-musl", Some(Way::Graft)).is_err());
         let error = way("unixodbc", "x86_64-linux-musl", None).unwrap_err();
         assert_eq!(error.code(), Code::NativeLibrary);
         let error = way("unixodbc", "x86_64-linux-gnu.2.28", Some(Way::Source)).unwrap_err();
@@ -131,6 +168,7 @@ mod tests {
     fn what_is_typed() {
         assert_eq!("yaml".parse::<Asked>().unwrap(), Asked { name: "libyaml".into(), way: None });
         assert_eq!("openssl=static".parse::<Asked>().unwrap().way, Some(Way::Static));
+        assert_eq!("libpq=graft".parse::<Asked>().unwrap().to_string(), "libpq=graft");
         assert_eq!("openssl=magic".parse::<Asked>().unwrap_err().code(), Code::Usage);
         assert_eq!("nothing".parse::<Asked>().unwrap_err().code(), Code::Usage);
     }

@@ -7,10 +7,12 @@
 
 mod catalogue;
 mod choice;
+mod copyright;
 mod needs;
 mod sysroot;
 
-pub use catalogue::{Library, Source, Static, closure, driver_archives, pinned};
+pub use catalogue::{Graft, Library, Source, Static, closure, driver_archives, pinned};
 pub use choice::{Asked, Chosen, Way, choose};
+pub use copyright::licence_of;
 pub use needs::{of_external, wanted};
-pub use sysroot::{Piece, assemble};
+pub use sysroot::{Piece, PieceKind, assemble};

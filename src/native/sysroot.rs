@@ -19,15 +19,25 @@ pub struct Piece {
     pub tree: PathBuf,
     /// What it was made from.
     pub key: String,
+    pub kind: PieceKind,
+}
+
+/// What of a tree is of use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PieceKind {
+    /// Static archives, and no CMake files, which name the shared libraries.
+    Packaged,
     /// Built here: its CMake files name archives that are there.
-    pub built: bool,
+    Built,
+    /// Shared libraries, and no static archives, which a link would prefer.
+    Shared,
 }
 
 /// The folder of `pieces` for a target whose Debian multiarch folder is called `multiarch`.
 ///
 /// Below it are `usr/include` and `usr/lib`, with the multiarch folders leading back to them, so that
-/// paths of either kind hold. Shared libraries, libtool files and programs are left out: what cannot
-/// be linked cannot be linked by accident.
+/// paths of either kind hold. Shared libraries (but where they are to be grafted), libtool files and
+/// programs are left out: what cannot be linked cannot be linked by accident.
 ///
 /// # Errors
 /// [`crate::report::Code::Io`].
@@ -58,7 +68,7 @@ fn lay(piece: &Piece, place: &Path, multiarch: &str) -> Result<()> {
             Error::io("read", &path, &error.into())
         })?;
         let Ok(relative) = entry.path().strip_prefix(&piece.tree) else { continue };
-        let Some(to) = destination(relative, multiarch, piece.built) else { continue };
+        let Some(to) = destination(relative, multiarch, piece.kind) else { continue };
         // A link leads to a file of the same tree, or it is left out.
         let Ok(real) = fs::canonicalize(entry.path()) else { continue };
         if !real.is_file() || !fs::canonicalize(&piece.tree).is_ok_and(|tree| real.starts_with(tree)) {
@@ -75,7 +85,7 @@ fn lay(piece: &Piece, place: &Path, multiarch: &str) -> Result<()> {
 }
 
 /// Where a file of a tree goes; `None` when it is left out.
-fn destination(relative: &Path, multiarch: &str, built: bool) -> Option<PathBuf> {
+fn destination(relative: &Path, multiarch: &str, kind: PieceKind) -> Option<PathBuf> {
     let parts: Vec<&str> = relative.iter().map(|part| part.to_str()).collect::<Option<_>>()?;
     let (top, rest) = match parts[..] {
         ["usr", "include", ref rest @ ..] => ("usr/include", rest),
@@ -89,14 +99,20 @@ fn destination(relative: &Path, multiarch: &str, built: bool) -> Option<PathBuf>
         return Some(Path::new(top).join(rest.iter().collect::<PathBuf>()));
     }
     let kept = match folders.first() {
+        None if kind == PieceKind::Shared => is_shared(name),
         None => name.ends_with(".a") || name.ends_with(".o"),
         Some(&"pkgconfig") => name.ends_with(".pc"),
-        Some(&"cmake") => built,
+        Some(&"cmake") => kind == PieceKind::Built,
         _ => name.ends_with(".h") || name.ends_with(".a"),
     };
     // Archives of position-independent code that stand beside others of the same name.
     let name = name.strip_suffix("_pic.a").map_or_else(|| (*name).to_owned(), |stem| format!("{stem}.a"));
     kept.then(|| Path::new(top).join(folders.iter().collect::<PathBuf>()).join(name))
+}
+
+/// `libx.so`, `libx.so.1.2`.
+fn is_shared(name: &str) -> bool {
+    name.ends_with(".so") || name.contains(".so.")
 }
 
 #[cfg(test)]
@@ -125,8 +141,10 @@ mod tests {
         std::os::unix::fs::symlink("/etc/passwd", tree.join("usr/include/passwd.h")).unwrap();
         std::os::unix::fs::symlink("a.h", tree.join("usr/include/b.h")).unwrap();
         let cache = Cache::open(&scratch.path().join("cache")).unwrap();
-        let piece = Piece { tree, key: "k".into(), built: false };
-        let root = assemble(&cache, &Report::silent(), &[piece], "aarch64-linux-gnu").unwrap();
+        let piece = |kind, key: &str| Piece { tree: tree.clone(), key: key.into(), kind };
+        let root =
+            assemble(&cache, &Report::silent(), &[piece(PieceKind::Packaged, "k")], "aarch64-linux-gnu")
+                .unwrap();
         let mut files: Vec<String> = WalkDir::new(&root)
             .into_iter()
             .flatten()
@@ -145,5 +163,11 @@ mod tests {
             ]
         );
         assert_eq!(fs::read_to_string(root.join("usr/lib/aarch64-linux-gnu/liba.a")).unwrap(), "pic");
+
+        fs::write(tree.join("usr/lib/aarch64-linux-gnu/liba.so.1"), "shared").unwrap();
+        let shared = [piece(PieceKind::Shared, "shared")];
+        let root = assemble(&cache, &Report::silent(), &shared, "aarch64-linux-gnu").unwrap();
+        assert_eq!(fs::read_to_string(root.join("usr/lib/liba.so")).unwrap(), "shared");
+        assert!(!root.join("usr/lib/liba.a").exists() && root.join("usr/include/a.h").exists());
     }
 }

@@ -85,7 +85,7 @@ pub struct Tool {
 }
 
 /// A library, static or grafted, or a part of the runtime kit.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Library {
     pub name: String,
@@ -93,6 +93,24 @@ pub struct Library {
     /// SPDX expression.
     pub licence: String,
     pub sha256: String,
+    /// Where a grafted one comes from, as a package URL: `pkg:deb/debian/libpq5@15.18-0?arch=arm64`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// What a grafted one is called in the wheel.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+}
+
+impl Library {
+    /// The package URL of where it comes from; a general one where that is not known.
+    pub(super) fn purl(&self) -> String {
+        self.origin.clone().unwrap_or_else(|| generic_purl(&self.name, &self.version))
+    }
+}
+
+/// The package URL of a Debian binary package (type `deb`).
+pub fn debian_purl(package: &str, version: &str, architecture: &str) -> String {
+    format!("pkg:deb/debian/{}@{}?arch={}", percent(package), percent(version), percent(architecture))
 }
 
 /// A Rust crate that the project's Cargo.lock names.
@@ -265,6 +283,8 @@ pub(super) mod tests {
                 version: "22.1.8".into(),
                 licence: "Apache-2.0 WITH LLVM-exception".into(),
                 sha256: "6".repeat(64),
+                origin: None,
+                file: None,
             }],
             crates: vec![
                 Crate {

@@ -100,7 +100,7 @@ struct Dependency {
 struct Annotations {
     role: Role,
     version: String,
-    /// Of files from the index: the file name.
+    /// Of files from the index: the file name. Of grafted libraries: the name in the wheel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     file: Option<String>,
     /// Of crates that are a checkout: `git+URL#COMMIT`.
@@ -263,6 +263,8 @@ impl Provenance {
                 Role::Library => libraries.push(Library {
                     licence: annotations.licence.clone().ok_or_else(unnamed)?,
                     sha256: sha256.ok_or_else(unnamed)?,
+                    origin: Some(uri.clone()).filter(|uri| *uri != generic_purl(&name, &version)),
+                    file: annotations.file.clone(),
                     name,
                     version,
                 }),
@@ -323,10 +325,12 @@ fn dependencies(record: &BuildRecord) -> Vec<Dependency> {
     for Tool { name, version, sha256 } in &record.tools {
         all.push(dependency(Role::Tool, name, version, generic_purl(name, version), sha256));
     }
-    for Library { name, version, licence, sha256 } in &record.libraries {
-        let mut library = dependency(Role::Library, name, version, generic_purl(name, version), sha256);
-        library.annotations.licence = Some(licence.clone());
-        all.push(library);
+    for library in &record.libraries {
+        let Library { name, version, licence, sha256, file, .. } = library;
+        let mut described = dependency(Role::Library, name, version, library.purl(), sha256);
+        described.annotations.licence = Some(licence.clone());
+        described.annotations.file.clone_from(file);
+        all.push(described);
     }
     for Crate { name, version, licence, sha256, source } in &record.crates {
         let uri = cargo_purl(name, version, source.as_deref());

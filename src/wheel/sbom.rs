@@ -8,7 +8,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::build_record::{Artefact, BuildRecord, Crate, cargo_purl, generic_purl, pypi_purl};
+use super::build_record::{Artefact, BuildRecord, Crate, Library, cargo_purl, generic_purl, pypi_purl};
 use super::file_name::WheelFileName;
 use super::json;
 use crate::report::{Code, Result, ResultExt};
@@ -18,6 +18,10 @@ pub const SBOM_NAME: &str = "sboms/wheelbuild.cdx.json";
 
 /// The property that says what part an input had in the build.
 const ROLE: &str = "wheelbuild:role";
+
+/// The property that says what a grafted library is called in the wheel. Its digest is that of the
+/// library as it was.
+const GRAFTED: &str = "wheelbuild:grafted";
 
 /// A CycloneDX document: the wheel, the libraries in it, and the formula it was made by.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -189,16 +193,7 @@ impl Sbom {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             ..Component::default()
         };
-        let mut libraries: Vec<Component> = record
-            .libraries
-            .iter()
-            .map(|library| Component {
-                licenses: vec![Licence { expression: library.licence.clone() }],
-                ..Component::input(Role::Library, "library", &library.name, &library.version)
-                    .purl(generic_purl(&library.name, &library.version))
-                    .sha256(&library.sha256)
-            })
-            .collect();
+        let mut libraries: Vec<Component> = record.libraries.iter().map(library_component).collect();
         libraries.extend(record.crates.iter().map(crate_component));
         let dependency = Dependency {
             r#ref: itself.bom_ref.clone(),
@@ -248,6 +243,18 @@ impl Sbom {
         inputs.sort_unstable();
         inputs
     }
+}
+
+fn library_component(library: &Library) -> Component {
+    let mut component = Component {
+        licenses: vec![Licence { expression: library.licence.clone() }],
+        ..Component::input(Role::Library, "library", &library.name, &library.version)
+            .purl(library.purl())
+            .sha256(&library.sha256)
+    };
+    let file = library.file.iter().map(|file| Property { name: GRAFTED.to_owned(), value: file.clone() });
+    component.properties.extend(file);
+    component
 }
 
 fn crate_component(item: &Crate) -> Component {

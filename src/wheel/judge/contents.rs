@@ -30,7 +30,7 @@ impl<'a> From<&'a RawWheel> for Contents<'a> {
 
 /// Where `member` lies below the folder that imports search, or None when it is installed elsewhere
 /// (scripts, headers, data; PEP 427).
-pub(super) fn import_path(member: &str) -> Option<&str> {
+pub(in crate::wheel) fn import_path(member: &str) -> Option<&str> {
     let (top, rest) = member.split_once('/').unwrap_or((member, ""));
     if !top.ends_with(".data") {
         return Some(member);

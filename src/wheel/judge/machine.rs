@@ -12,7 +12,7 @@ pub(super) fn device(file: &ElfFile<'_>) -> Option<&'static str> {
 }
 
 /// Why `file` cannot run on `target`, as the rest of a sentence that begins with the file's name.
-pub(super) fn mismatch(file: &ElfFile<'_>, target: &Target) -> Option<String> {
+pub(in crate::wheel) fn mismatch(file: &ElfFile<'_>, target: &Target) -> Option<String> {
     let arch = target.arch;
     if file.machine != arch.elf_machine || file.bits != arch.bits || file.endian != arch.endian {
         return Some(format!("is for {}, not for {arch}", describe(file)));

@@ -23,6 +23,10 @@ mod undefined;
 mod verdict;
 
 pub use contents::Contents;
+pub(super) use contents::import_path;
+pub(super) use machine::mismatch;
+pub(super) use needed::origin_path;
+pub(super) use policy::promised;
 pub use verdict::{Edit, FileFinding, FileKind, Verdict};
 
 use crate::elf::Symbols;

@@ -51,7 +51,10 @@ pub(super) fn check(
             let hint = match name {
                 "libc.so" if target.libc == Libc::Musl => "wheels know musl as `{}`: compile with `--cc zig`"
                     .replace("{}", &target.arch.musl_soname),
-                _ => "link it statically".to_owned(),
+                _ => format!(
+                    "link it statically, or give the folder that has `usr/lib/{name}` of the target with \
+                     `--sysroot DIR`: it is copied into the wheel"
+                ),
             };
             docket
                 .fault(
@@ -79,7 +82,7 @@ fn is_found(binaries: &[Binary<'_>], binary: &Binary<'_>, name: &str, inside: &[
 }
 
 /// The `$ORIGIN` path from the folder of `from` to that of `to`.
-fn origin_path(from: &str, to: &str) -> String {
+pub(in crate::wheel) fn origin_path(from: &str, to: &str) -> String {
     let parts = |path| folder_of(path).split('/').filter(|part| !part.is_empty()).collect::<Vec<&str>>();
     let (from, to) = (parts(from), parts(to));
     let common = from.iter().zip(&to).take_while(|(a, b)| a == b).count();

@@ -10,7 +10,7 @@ use crate::target::{Libc, Target};
 /// What a promised library is to the judge. The table's head says more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Role {
+pub(in crate::wheel) enum Role {
     Core,
     Runtime,
     Other,
@@ -18,7 +18,7 @@ pub(super) enum Role {
 
 /// A library that the target's platform tags promise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Promised {
+pub(in crate::wheel) struct Promised {
     pub role: Role,
     /// Minor of the first glibc 2.x platform that promises it; 0 when every platform does.
     pub since: u32,
@@ -74,7 +74,7 @@ static NODES: LazyLock<HashMap<&str, Vec<(&str, u32)>>> = LazyLock::new(|| {
 });
 
 /// What `name` (as in DT_NEEDED) is to platforms of `target`'s C library; None when it is not promised.
-pub(super) fn promised(target: &Target, name: &str) -> Option<Promised> {
+pub(in crate::wheel) fn promised(target: &Target, name: &str) -> Option<Promised> {
     let core = match target.libc {
         Libc::Gnu { .. } => target.loader(),
         // musl is loader and library in one, and this is what musllinux tags promise it as.
