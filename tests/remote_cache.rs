@@ -566,3 +566,143 @@ fn ctrl_c_ends_the_wait_for_a_store() {
     live.end().failed(130, "WB0901");
     assert_eq!(machines.first.names("out"), [""; 0]);
 }
+
+/// A wheelhouse on the first machine with the wheel that was just built.
+fn wheelhouse(machines: &Machines) -> PathBuf {
+    let house = machines.first.join("house");
+    fs::create_dir_all(house.join("files")).unwrap();
+    for name in machines.first.names("out").iter().filter(|name| name.ends_with(".whl")) {
+        fs::copy(machines.first.join("out").join(name), house.join("files").join(name)).unwrap();
+    }
+    machines.first.wheelbuild(["index", "house"]).ran().succeeded();
+    house
+}
+
+fn tree(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let all = walkdir::WalkDir::new(folder).into_iter().flatten();
+    all.filter(|entry| entry.file_type().is_file())
+        .map(|entry| (entry.path().strip_prefix(folder).unwrap().to_owned(), fs::read(entry.path()).unwrap()))
+        .collect()
+}
+
+#[test]
+fn a_wheelhouse_is_moved_and_gone_on_with() {
+    let machines = Machines::new(&Source::in_tree("moved"));
+    machines.build(&[]);
+    let house = wheelhouse(&machines);
+    let store = Store::start();
+    let rw = format!("rw:{}", store.url());
+    let push = || machines.first.wheelbuild(["cache", "push", "house", "--cache", &rw, "--json"]).ran();
+    let json = push().succeeded().json();
+    let digest = json["digest"].as_str().unwrap().to_owned();
+    let files = tree(&house);
+    // The files, and the result of the one wheel that was built here.
+    assert_eq!(json["all"], files.len() + 1);
+    assert_eq!(push().succeeded().json()["sent"], 0);
+
+    let url = store.url();
+    let pull = |room: &Room| {
+        room.wheelbuild(["cache", "pull", &digest, "-o", "house", "--cache", &url, "--json"]).ran()
+    };
+    pull(&machines.second).succeeded();
+    assert_eq!(tree(&machines.second.join("house")), files);
+    assert_eq!(pull(&machines.second).succeeded().json()["received"], 0);
+    // What was lost or damaged comes again, and nothing else.
+    let one = machines.second.join("house/simple/index.html");
+    fs::write(&one, "damaged").unwrap();
+    assert_eq!(pull(&machines.second).succeeded().json()["received"], 1);
+    assert_eq!(tree(&machines.second.join("house")), files);
+
+    // Cut short after two answers, and gone on with by the next run.
+    let third = Room::with_empty_cache();
+    let left = std::sync::atomic::AtomicUsize::new(3);
+    let cut = Store::with(move |_, _| {
+        use std::sync::atomic::Ordering;
+        let over = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_err();
+        over.then_some(Fault::Status(500))
+    });
+    cut.set_all(store.files());
+    let words = ["cache", "pull", &digest, "-o", "house", "--cache", &cut.url()];
+    third.wheelbuild(words).ran().failed(6, "WB0760");
+    assert!(!third.join("house/simple/index.html").exists());
+    let all = json["all"].as_u64().unwrap();
+    let received = pull(&third).succeeded().json()["received"].as_u64().unwrap();
+    assert!(received < all, "{received} of {all}");
+    assert_eq!(tree(&third.join("house")), files);
+}
+
+#[test]
+fn the_results_of_a_cache_are_moved() {
+    let machines = Machines::new(&Source::in_tree("results"));
+    let (_, digest) = outcome(&machines.build(&[]));
+    let store = machines.first.join("store");
+    let rw = format!("rw:{}", store.display());
+    let list = machines.first.wheelbuild(["cache", "push", "--cache", &rw]).ran().succeeded().stdout;
+    let words = ["cache", "pull", list.trim(), "--cache", store.to_str().unwrap()];
+    machines.second.wheelbuild(words).ran().succeeded();
+    // No store and no key: what was asked for by its digest is the machine's own.
+    assert_eq!(outcome(&machines.take(&["--offline"]).succeeded()), (true, digest));
+    // Without one that may be written there is nowhere to push to.
+    let words = ["cache", "push", "--cache", store.to_str().unwrap()];
+    machines.first.wheelbuild(words).ran().failed(2, "WB0101").hints("rw:");
+}
+
+#[test]
+fn a_list_is_what_its_digest_says_and_stays_in_its_folder() {
+    let room = Room::with_empty_cache();
+    let store = Store::start();
+    let content = Digest::of("content").to_string();
+    store.set(&format!("cas/{content}"), "content");
+    let list = |path: &str| {
+        let text = format!(
+            r#"{{"version":1,"files":[{{"path":"{path}","sha256":"{content}","size":7}}],"records":[]}}"#
+        );
+        let digest = Digest::of(&text).to_string();
+        store.set(&format!("cas/{digest}"), text);
+        digest
+    };
+    let pull = |digest: &str| {
+        room.wheelbuild(["cache", "pull", digest, "-o", "in/house", "--cache", &store.url()]).ran()
+    };
+    let good = list("files/a.whl");
+    pull(&good).succeeded();
+    assert_eq!(fs::read(room.join("in/house/files/a.whl")).unwrap(), b"content");
+    for bad in ["../evil", "/tmp/evil-wheelbuild", "a/../../evil", "", "."] {
+        pull(&list(bad)).failed(6, "WB0703");
+    }
+    assert_eq!((room.names("in"), Path::new("/tmp/evil-wheelbuild").exists()), (vec!["house".to_owned()], false));
+    // Another list under the digest that was asked for, other content under one that it names.
+    let other = list("files/b.whl");
+    store.set(&format!("cas/{good}"), store.files()[&format!("cas/{other}")].clone());
+    pull(&good).failed(6, "WB0703");
+    store.set(&format!("cas/{content}"), "CONTENT");
+    pull(&other).failed(6, "WB0703");
+    assert_eq!(room.names("in/house/files"), ["a.whl"]);
+    pull("sha256:xyz").failed(2, "WB0101");
+}
+
+#[test]
+fn a_bucket_is_reached_as_the_variables_say() {
+    let machines = Machines::new(&Source::in_tree("bucket"));
+    // A server that looks at no signature: what is asked of it is what counts.
+    let store = Store::start();
+    let endpoint = format!("http://{}", store.address());
+    let secret = "s3cret-of-the-test";
+    let aws = |run: Run| {
+        let run = run.env("AWS_ENDPOINT_URL", &endpoint).env("AWS_ACCESS_KEY_ID", "me");
+        run.env("AWS_SECRET_ACCESS_KEY", secret).env("AWS_REGION", "eu-central-1").env("AWS_SESSION_TOKEN", "")
+    };
+    let run = machines.first.build(&machines.sdist, TARGET).args(["--cache", "rw:s3://wheels/team/a"]);
+    aws(run.args(["--cache-signing-key", "key", "-vv"])).ran().succeeded();
+    let puts: Vec<String> = store.seen().into_iter().filter(|seen| seen.starts_with("PUT")).collect();
+    assert_eq!(puts.len(), 3);
+    assert!(puts[0].starts_with("PUT /wheels/team/a/cas/") || puts[0].starts_with("PUT team/a/cas/"), "{puts:?}");
+    for part in ["X-Amz-Algorithm=AWS4-HMAC-SHA256", "eu-central-1%2Fs3%2Faws4_request", "X-Amz-Signature="] {
+        assert!(puts.iter().all(|put| put.contains(part)), "{part}: {puts:?}");
+    }
+    // A store that is in the way: its warning tells no signature.
+    let run = aws(machines.take_run(&["-vv", "--cache", "s3://wheels/team/a", "--cache-timeout", "5"]));
+    let ran = run.env("AWS_ENDPOINT_URL", format!("http://{}", closed_port())).ran();
+    assert!(ran.stderr.contains("s3://wheels/team/a"), "{ran}");
+    assert!(!ran.stderr.contains("X-Amz") && !ran.stderr.contains(secret), "{ran}");
+}

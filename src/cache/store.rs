@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
-use super::remote::Remotes;
+use super::remote::{Record, Remotes};
 use super::{Digest, Key, KeyParts};
 use crate::report::{Error, Result};
 
@@ -167,6 +167,28 @@ impl Cache {
         }
         found.sort_by_key(|(time, _)| std::cmp::Reverse(*time));
         Ok(found.into_iter().map(|(_, entry)| entry).collect())
+    }
+
+    /// Every request whose result is there, as it is shared.
+    pub fn records(&self) -> Result<Vec<Record>> {
+        let folder = self.root.join("requests");
+        let mut found = Vec::new();
+        for file in fs::read_dir(&folder).map_err(|e| Error::io("read", &folder, &e))?.flatten() {
+            let Some(request) = fs::read(file.path())
+                .ok()
+                .and_then(|text| serde_json::from_slice::<RequestEntry>(&text).ok())
+            else {
+                continue;
+            };
+            let Some(entry) = self.result(request.result) else { continue };
+            let sizes = [entry.wheel, entry.provenance].map(|blob| fs::metadata(self.blob_path(blob)));
+            // Blobs may have been pruned.
+            if let [Ok(_), Ok(provenance)] = sizes {
+                found.push(Record { request: request.parts, entry, provenance_size: provenance.len() });
+            }
+        }
+        found.sort_by_key(|record| record.request.key());
+        Ok(found)
     }
 
     // An entry that cannot be read counts as absent: the build runs and writes it anew.

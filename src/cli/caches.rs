@@ -5,11 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::ready;
 use super::typed::{Caches, Global};
-use crate::cache::remote::{Remotes, Settings, SigningKey};
+use super::{Context, ready};
+use crate::cache::remote::{Remotes, Settings, SigningKey, Store};
 use crate::cache::{Cache, Digest};
 use crate::config::{Config, OneOrMany};
+use crate::image::registry::RegistryCache;
 use crate::lock::Lock;
 use crate::report::{Error, Result};
 
@@ -19,13 +20,15 @@ use crate::report::{Error, Result};
 /// # Errors
 /// What opening the local one says; [`Code::Usage`](crate::report::Code::Usage) and
 /// [`Code::CacheKey`](crate::report::Code::CacheKey) for what cannot be read. No store is asked.
-pub fn open(typed: &Caches, global: &Global, config: &Config) -> Result<Cache> {
+pub fn open(typed: &Caches, context: &Context, config: &Config) -> Result<Cache> {
+    let global = &context.global;
     let cache = Cache::open(&ready::cache_dir(global, config)?)?;
     if global.hermetic {
         return Ok(cache);
     }
     let here = std::env::current_dir().map_err(|error| Error::io("open", Path::new("."), &error))?;
-    Ok(cache.with_remotes(Remotes::new(&settings(typed, global, config)?, &here)?))
+    let settings = settings(typed, global, config)?;
+    Ok(cache.with_remotes(Remotes::new(&settings, &here, &context.report)?))
 }
 
 fn settings(typed: &Caches, global: &Global, config: &Config) -> Result<Settings> {
@@ -48,6 +51,10 @@ fn settings(typed: &Caches, global: &Global, config: &Config) -> Result<Settings
             .map(|seconds| Duration::from_secs(seconds.max(1))),
         insecure: typed.insecure_cache || config.insecure_cache.unwrap_or(false),
         offline: global.offline || config.offline.unwrap_or(false),
+        registry: Some(|name, insecure, report| {
+            let cache = RegistryCache::new(name, insecure, report)?;
+            Ok(Box::new(cache) as Box<dyn Store>)
+        }),
     })
 }
 

@@ -596,6 +596,26 @@ pub enum CacheAction {
         #[command(flatten)]
         caches: Caches,
     },
+    /// Send results of the local cache, or a whole wheelhouse, to every cache spelled `rw:`; prints the
+    /// digest that `pull` gets all of it by
+    Push {
+        /// A wheelhouse; `all`: every result of the local cache
+        #[arg(value_name = "WHEELHOUSE|all", default_value = "all", value_hint = ValueHint::DirPath)]
+        what: String,
+        #[command(flatten)]
+        caches: Caches,
+    },
+    /// Get what was pushed: results into the local cache, a wheelhouse into a folder
+    Pull {
+        /// What `push` printed
+        #[arg(value_name = "DIGEST")]
+        digest: String,
+        /// Where a wheelhouse goes
+        #[arg(short, long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+        outdir: Option<PathBuf>,
+        #[command(flatten)]
+        caches: Caches,
+    },
     /// Make a key that signs what is written to shared caches; prints the public one
     Keygen {
         /// Where the secret key goes

@@ -11,6 +11,10 @@ use crate::report::{Code, Error, Result, redact};
 pub(super) enum Place {
     Folder(PathBuf),
     Http(Url),
+    /// `s3://BUCKET/PREFIX`
+    S3(Url),
+    /// `HOST/REPOSITORY` of an OCI registry.
+    Registry(String),
 }
 
 /// A cache as it was named.
@@ -45,10 +49,15 @@ impl Address {
         let url = Url::parse(rest).map_err(|error| bad(&error.to_string()))?;
         let place = match url.scheme() {
             "file" => Place::Folder(url.to_file_path().map_err(|()| bad("it is no path of this machine"))?),
-            "http" | "https" if url.query().is_some() || url.fragment().is_some() => {
+            "http" | "https" | "s3" | "oci" if url.query().is_some() || url.fragment().is_some() => {
                 return Err(bad("an address with a query or a fragment has nothing below it"));
             }
             "http" | "https" => Place::Http(url),
+            "s3" | "oci" if !url.username().is_empty() || url.password().is_some() || url.host().is_none() => {
+                return Err(bad("it is written without a user, as `s3://BUCKET/PREFIX`, `oci://HOST/REPOSITORY`"));
+            }
+            "s3" => Place::S3(url),
+            "oci" => Place::Registry(rest.trim_start_matches("oci://").trim_end_matches('/').to_owned()),
             other => return Err(bad(&format!("`{other}` is no way to reach one"))),
         };
         Ok(Self { place, writable })
@@ -59,6 +68,8 @@ impl Address {
         match &self.place {
             Place::Folder(path) => path.display().to_string(),
             Place::Http(url) => super::http::shown(url).trim_matches('`').to_owned(),
+            Place::S3(url) => url.to_string(),
+            Place::Registry(name) => format!("oci://{name}"),
         }
     }
 }
@@ -77,7 +88,11 @@ mod tests {
         let web = parse("rw:https://me:secret@cache.test/wheels").unwrap();
         assert!(web.writable);
         assert_eq!(web.shown(), "https://cache.test/wheels");
-        for bad in ["", "rw:", "ftp://host/x", "https://", "file://host/x", "https://a/?b", "s4://bucket"] {
+        assert_eq!(parse("rw:s3://bucket/a/b").unwrap().shown(), "s3://bucket/a/b");
+        let registry = parse("oci://localhost:5000/team/wheels").unwrap();
+        assert_eq!(registry.place, Place::Registry("localhost:5000/team/wheels".into()));
+        assert_eq!(registry.shown(), "oci://localhost:5000/team/wheels");
+        for bad in ["", "rw:", "s3://", "s3://id:secret@bucket/", "oci://me@host/a", "ftp://host/x", "https://", "file://host/x", "https://a/?b", "s4://bucket"] {
             let error = parse(bad).unwrap_err();
             assert_eq!(error.code(), Code::Usage, "{bad}");
         }

@@ -3,54 +3,40 @@
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::time::Duration;
 
-use super::store::{Kind, Store, patience};
+use super::store::{Kind, Store};
 use crate::cache::Digest;
 use crate::report::{Code, Error, Result};
 
-/// The folder, laid out as the HTTP cache is served.
+/// The folder, laid out as the HTTP cache is served. A file system may hang: see
+/// [`Limited`](super::limited::Limited).
 pub(super) struct Folder {
     root: PathBuf,
-    answer: Duration,
 }
 
 impl Folder {
-    /// The cache in `root`; an answer may take `answer`. Nothing is looked at.
-    pub fn new(root: PathBuf, answer: Duration) -> Self {
-        Self { root, answer }
+    /// The cache in `root`. Nothing is looked at.
+    pub fn new(root: PathBuf) -> Self {
+        Self { root }
     }
 
-    /// Does `work` on a file. A file system that hangs is left to a thread of its own.
-    fn on<T: Send + 'static>(
+    /// Does `work` on a file.
+    fn on<T>(
         &self,
         kind: Kind,
         name: Digest,
-        bytes: u64,
-        work: impl FnOnce(&Path) -> std::io::Result<T> + Send + 'static,
+        work: impl FnOnce(&Path) -> std::io::Result<T>,
     ) -> Result<T> {
         let path = self.root.join(kind.path(name));
-        let (give, take) = channel();
-        let there = path.clone();
-        std::thread::spawn(move || {
-            // Nobody takes it when it came too late.
-            let _ = give.send(work(&there));
-        });
-        let failed = |why: String| {
-            Error::new(Code::RemoteCache, format!("cannot use `{}`", path.display())).cause(why)
-        };
-        match take.recv_timeout(patience(self.answer, bytes)) {
-            Ok(done) => done.map_err(|error| failed(error.to_string())),
-            Err(RecvTimeoutError::Timeout) => Err(failed("no answer in time".to_owned())),
-            Err(RecvTimeoutError::Disconnected) => Err(Error::bug("reading a shared folder panicked")),
-        }
+        work(&path).map_err(|error| {
+            Error::new(Code::RemoteCache, format!("cannot use `{}`", path.display())).cause(error.to_string())
+        })
     }
 }
 
 impl Store for Folder {
     fn get(&self, kind: Kind, name: Digest, most: u64) -> Result<Option<Vec<u8>>> {
-        self.on(kind, name, most, move |path| {
+        self.on(kind, name, |path| {
             // Anything but a file, a pipe for example, may never end.
             match fs::metadata(path) {
                 Ok(about) if about.is_file() && about.len() <= most => {}
@@ -60,7 +46,9 @@ impl Store for Folder {
             }
             let mut bytes = Vec::new();
             match File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes)) {
-                Ok(_) if bytes.len() as u64 > most => Err(std::io::Error::other("it grows while it is read")),
+                Ok(_) if bytes.len() as u64 > most => {
+                    Err(std::io::Error::other("it grows while it is read"))
+                }
                 Ok(_) => Ok(Some(bytes)),
                 Err(error) if absent(&error) => Ok(None),
                 Err(error) => Err(error),
@@ -69,7 +57,7 @@ impl Store for Folder {
     }
 
     fn has(&self, kind: Kind, name: Digest) -> Result<bool> {
-        self.on(kind, name, 0, |path| match fs::metadata(path) {
+        self.on(kind, name, |path| match fs::metadata(path) {
             Ok(about) => Ok(about.is_file()),
             Err(error) if absent(&error) => Ok(false),
             Err(error) => Err(error),
@@ -77,8 +65,7 @@ impl Store for Folder {
     }
 
     fn put(&self, kind: Kind, name: Digest, bytes: &[u8]) -> Result<()> {
-        let bytes = bytes.to_vec();
-        self.on(kind, name, bytes.len() as u64, move |path| {
+        self.on(kind, name, |path| {
             use std::os::unix::fs::PermissionsExt as _;
             let folder = path.parent().unwrap_or(Path::new("."));
             fs::create_dir_all(folder)?;
@@ -87,7 +74,7 @@ impl Store for Folder {
                 .prefix(".new-")
                 .permissions(fs::Permissions::from_mode(0o644))
                 .tempfile_in(folder)?;
-            file.write_all(&bytes)?;
+            file.write_all(bytes)?;
             file.as_file().sync_all()?;
             file.persist(path).map_err(|error| error.error)?;
             Ok(())
@@ -104,7 +91,7 @@ mod tests {
     use super::*;
 
     fn folder(place: &Path) -> Folder {
-        Folder::new(place.to_owned(), Duration::from_secs(20))
+        Folder::new(place.to_owned())
     }
 
     #[test]

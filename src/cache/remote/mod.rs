@@ -15,8 +15,11 @@ mod address;
 mod folder;
 mod http;
 mod keys;
+mod limited;
 mod record;
+mod s3;
 mod store;
+mod transfer;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -27,9 +30,11 @@ use std::time::Duration;
 use address::{Address, Place};
 pub use keys::{PublicKey, SigningKey};
 pub use record::{Found, Record};
-use store::{Kind, Store};
+pub use store::{Kind, Store};
+pub use transfer::Moved;
 
 use super::{Digest, Key, KeyParts};
+use crate::index::Variables;
 use crate::report::{Code, Error, Report, Result};
 
 /// More than any record needs: parts, notes, names.
@@ -40,6 +45,10 @@ const LARGEST_PROVENANCE: u64 = 64 << 20;
 const LARGEST_WHEEL: u64 = 2 << 30;
 /// How long a store may take to answer, when nobody says.
 const ANSWER: Duration = Duration::from_secs(15);
+
+/// Opens the cache in the repository `HOST/NAME` of an OCI registry: a name, whether to do without TLS,
+/// and where to tell of it.
+pub type OpenRegistry = fn(&str, bool, &Report) -> Result<Box<dyn Store>>;
 
 /// Which shared caches there are, and whom to believe.
 #[derive(Clone, Debug, Default)]
@@ -58,6 +67,8 @@ pub struct Settings {
     pub insecure: bool,
     /// Ask no store over the network.
     pub offline: bool,
+    /// How registries are spoken to; without it there are none.
+    pub registry: Option<OpenRegistry>,
 }
 
 /// The shared caches of a run.
@@ -101,7 +112,7 @@ impl Remotes {
     ///
     /// # Errors
     /// [`Code::Usage`] for a spelling that names none.
-    pub fn new(settings: &Settings, folder: &Path) -> Result<Self> {
+    pub fn new(settings: &Settings, folder: &Path, report: &Report) -> Result<Self> {
         let mut addresses: Vec<(Address, bool)> = Vec::new();
         for text in &settings.caches {
             addresses.push((Address::parse(text, folder)?, false));
@@ -123,9 +134,19 @@ impl Remotes {
         for (address, trusted) in addresses {
             let shown = address.shown();
             let store: Box<dyn Store> = match address.place {
-                Place::Folder(path) => Box::new(folder::Folder::new(path, answer)),
-                Place::Http(_) if settings.offline => continue,
+                Place::Folder(path) => {
+                    Box::new(limited::Limited::new(Box::new(folder::Folder::new(path)) as Box<dyn Store>, shown.clone(), answer))
+                }
+                _ if settings.offline => continue,
                 Place::Http(url) => Box::new(http::Http::new(url, answer, settings.insecure)),
+                Place::S3(url) => {
+                    Box::new(s3::S3::new(&url, &Variables::of_process(), answer, settings.insecure)?)
+                }
+                Place::Registry(name) => {
+                    let open = settings.registry.ok_or_else(|| Error::bug("no way to open a registry"))?;
+                    let store = open(&name, settings.insecure, report)?;
+                    Box::new(limited::Limited::new(store, shown.clone(), answer))
+                }
             };
             remotes.push(Remote {
                 address: shown,
@@ -279,6 +300,11 @@ impl Remote {
             ));
         }
     }
+}
+
+/// The files that an entry of a store names, with their sizes; None when it is none.
+pub fn named_files(entry: &[u8]) -> Option<Vec<(Digest, u64)>> {
+    action::files(entry)
 }
 
 /// An error in one line.

@@ -51,7 +51,7 @@ pub fn run(arguments: &Build, context: &Context) -> Result<(), Failure> {
     }
     let outdir =
         arguments.outdir.clone().or_else(|| config.outdir.clone()).unwrap_or_else(|| PathBuf::from("dist"));
-    let cache = caches::open(&arguments.caches, &context.global, config)?;
+    let cache = caches::open(&arguments.caches, context, config)?;
     let interrupt = interrupt()?;
     let index = Index::of_process(options.offline, context.report.clone());
     let tools = Tools { cache: &cache, index: &index, report: &context.report };

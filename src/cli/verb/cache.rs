@@ -1,4 +1,4 @@
-//! `cache info|prune|keygen`.
+//! `cache info|prune|push|pull|keygen`.
 
 use std::io::Write as _;
 use std::path::Path;
@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::cache::Cache;
+use crate::cache::{Cache, Digest};
 use crate::cache::remote::SigningKey;
 use crate::cli::typed::{CacheAction, Caches};
-use crate::cli::{Context, caches, print, print_json, ready, terminal};
-use crate::report::{Error, Result};
+use crate::cli::{Context, caches, interrupt, print, print_json, ready, terminal};
+use crate::report::{Code, Error, Result};
 
 pub fn run(action: &CacheAction, context: &Context) -> Result<()> {
     match action {
@@ -25,6 +25,8 @@ pub fn run(action: &CacheAction, context: &Context) -> Result<()> {
             context.report.info(format!("removed {} files, {}", pruned.files, terminal::size(pruned.size)));
             Ok(())
         }
+        CacheAction::Push { what, caches } => push(what, caches, context),
+        CacheAction::Pull { digest, outdir, caches } => pull(digest, outdir.as_deref(), caches, context),
         CacheAction::Keygen { file } => keygen(file, context),
     }
 }
@@ -41,7 +43,7 @@ struct Shared {
 
 fn info(typed: &Caches, context: &Context) -> Result<()> {
     let found = ready::configuration(&context.global)?;
-    let cache = caches::open(typed, &context.global, &found.config)?;
+    let cache = caches::open(typed, context, &found.config)?;
     let usage = cache.usage()?;
     let total: u64 = usage.iter().map(|folder| folder.size).sum();
     let shared: Vec<Shared> = cache
@@ -75,6 +77,37 @@ fn info(typed: &Caches, context: &Context) -> Result<()> {
             one.fault.map_or_else(|| "answers".to_owned(), |fault| format!("does not answer: {fault}"));
         print(&format!("{} ({access}): {state}", one.address))?;
     }
+    Ok(())
+}
+
+fn push(what: &str, typed: &Caches, context: &Context) -> Result<()> {
+    interrupt()?;
+    let found = ready::configuration(&context.global)?;
+    let cache = caches::open(typed, context, &found.config)?;
+    let wheelhouse = (what != "all").then(|| Path::new(what));
+    let (digest, moved) = cache.remotes().push(&cache, wheelhouse, &context.report)?;
+    if context.global.json {
+        return print_json(
+            &serde_json::json!({ "version": 1, "digest": format!("sha256:{digest}"), "all": moved.all, "sent": moved.moved }),
+        );
+    }
+    context.report.info(format!("{} files and results, {} sent", moved.all, moved.moved));
+    print(&format!("sha256:{digest}"))
+}
+
+fn pull(text: &str, outdir: Option<&Path>, typed: &Caches, context: &Context) -> Result<()> {
+    interrupt()?;
+    let digest: Digest = text.strip_prefix("sha256:").unwrap_or(text).parse().map_err(|_| {
+        Error::new(Code::Usage, format!("`{}` is no digest", text.escape_default()))
+            .hint("give the line that `cache push` printed")
+    })?;
+    let found = ready::configuration(&context.global)?;
+    let cache = caches::open(typed, context, &found.config)?;
+    let moved = cache.remotes().pull(&cache, digest, outdir, &context.report)?;
+    if context.global.json {
+        return print_json(&serde_json::json!({ "version": 1, "all": moved.all, "received": moved.moved }));
+    }
+    context.report.info(format!("{} files and results, {} received", moved.all, moved.moved));
     Ok(())
 }
 
