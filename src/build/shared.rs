@@ -83,6 +83,7 @@ impl Builder<'_> {
             let raw = RawWheel::from_bytes(file, wheel.clone())?;
             agreeing(job, &entry.parts, &entry.file, &entry.wheel.to_string(), &provenance, &raw)?;
             // Nobody vouches for the words.
+            entry.tag = raw.file_name().tags().platforms().first().cloned().unwrap_or_default();
             entry.notes = match trust {
                 Trust::Store => self.judged_anew(job, &raw)?,
                 _ => Vec::new(),
