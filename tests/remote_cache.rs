@@ -670,7 +670,10 @@ fn a_list_is_what_its_digest_says_and_stays_in_its_folder() {
     for bad in ["../evil", "/tmp/evil-wheelbuild", "a/../../evil", "", "."] {
         pull(&list(bad)).failed(6, "WB0703");
     }
-    assert_eq!((room.names("in"), Path::new("/tmp/evil-wheelbuild").exists()), (vec!["house".to_owned()], false));
+    assert_eq!(
+        (room.names("in"), Path::new("/tmp/evil-wheelbuild").exists()),
+        (vec!["house".to_owned()], false)
+    );
     // Another list under the digest that was asked for, other content under one that it names.
     let other = list("files/b.whl");
     store.set(&format!("cas/{good}"), store.files()[&format!("cas/{other}")].clone());
@@ -690,13 +693,18 @@ fn a_bucket_is_reached_as_the_variables_say() {
     let secret = "s3cret-of-the-test";
     let aws = |run: Run| {
         let run = run.env("AWS_ENDPOINT_URL", &endpoint).env("AWS_ACCESS_KEY_ID", "me");
-        run.env("AWS_SECRET_ACCESS_KEY", secret).env("AWS_REGION", "eu-central-1").env("AWS_SESSION_TOKEN", "")
+        run.env("AWS_SECRET_ACCESS_KEY", secret)
+            .env("AWS_REGION", "eu-central-1")
+            .env("AWS_SESSION_TOKEN", "")
     };
     let run = machines.first.build(&machines.sdist, TARGET).args(["--cache", "rw:s3://wheels/team/a"]);
     aws(run.args(["--cache-signing-key", "key", "-vv"])).ran().succeeded();
     let puts: Vec<String> = store.seen().into_iter().filter(|seen| seen.starts_with("PUT")).collect();
     assert_eq!(puts.len(), 3);
-    assert!(puts[0].starts_with("PUT /wheels/team/a/cas/") || puts[0].starts_with("PUT team/a/cas/"), "{puts:?}");
+    assert!(
+        puts[0].starts_with("PUT /wheels/team/a/cas/") || puts[0].starts_with("PUT team/a/cas/"),
+        "{puts:?}"
+    );
     for part in ["X-Amz-Algorithm=AWS4-HMAC-SHA256", "eu-central-1%2Fs3%2Faws4_request", "X-Amz-Signature="] {
         assert!(puts.iter().all(|put| put.contains(part)), "{part}: {puts:?}");
     }

@@ -53,8 +53,12 @@ impl Address {
                 return Err(bad("an address with a query or a fragment has nothing below it"));
             }
             "http" | "https" => Place::Http(url),
-            "s3" | "oci" if !url.username().is_empty() || url.password().is_some() || url.host().is_none() => {
-                return Err(bad("it is written without a user, as `s3://BUCKET/PREFIX`, `oci://HOST/REPOSITORY`"));
+            "s3" | "oci"
+                if !url.username().is_empty() || url.password().is_some() || url.host().is_none() =>
+            {
+                return Err(bad(
+                    "it is written without a user, as `s3://BUCKET/PREFIX`, `oci://HOST/REPOSITORY`",
+                ));
             }
             "s3" => Place::S3(url),
             "oci" => Place::Registry(rest.trim_start_matches("oci://").trim_end_matches('/').to_owned()),
@@ -92,7 +96,18 @@ mod tests {
         let registry = parse("oci://localhost:5000/team/wheels").unwrap();
         assert_eq!(registry.place, Place::Registry("localhost:5000/team/wheels".into()));
         assert_eq!(registry.shown(), "oci://localhost:5000/team/wheels");
-        for bad in ["", "rw:", "s3://", "s3://id:secret@bucket/", "oci://me@host/a", "ftp://host/x", "https://", "file://host/x", "https://a/?b", "s4://bucket"] {
+        for bad in [
+            "",
+            "rw:",
+            "s3://",
+            "s3://id:secret@bucket/",
+            "oci://me@host/a",
+            "ftp://host/x",
+            "https://",
+            "file://host/x",
+            "https://a/?b",
+            "s4://bucket",
+        ] {
             let error = parse(bad).unwrap_err();
             assert_eq!(error.code(), Code::Usage, "{bad}");
         }

@@ -21,12 +21,7 @@ impl Folder {
     }
 
     /// Does `work` on a file.
-    fn on<T>(
-        &self,
-        kind: Kind,
-        name: Digest,
-        work: impl FnOnce(&Path) -> std::io::Result<T>,
-    ) -> Result<T> {
+    fn on<T>(&self, kind: Kind, name: Digest, work: impl FnOnce(&Path) -> std::io::Result<T>) -> Result<T> {
         let path = self.root.join(kind.path(name));
         work(&path).map_err(|error| {
             Error::new(Code::RemoteCache, format!("cannot use `{}`", path.display())).cause(error.to_string())
@@ -46,9 +41,7 @@ impl Store for Folder {
             }
             let mut bytes = Vec::new();
             match File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes)) {
-                Ok(_) if bytes.len() as u64 > most => {
-                    Err(std::io::Error::other("it grows while it is read"))
-                }
+                Ok(_) if bytes.len() as u64 > most => Err(std::io::Error::other("it grows while it is read")),
                 Ok(_) => Ok(Some(bytes)),
                 Err(error) if absent(&error) => Ok(None),
                 Err(error) => Err(error),

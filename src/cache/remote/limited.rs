@@ -91,10 +91,17 @@ mod tests {
 
     #[test]
     fn a_store_that_hangs_is_given_up() {
-        let store = Limited::new(Box::new(Hanging) as Box<dyn Store>, "/mnt/gone".to_owned(), Duration::from_millis(50));
+        let store = Limited::new(
+            Box::new(Hanging) as Box<dyn Store>,
+            "/mnt/gone".to_owned(),
+            Duration::from_millis(50),
+        );
         let name = Digest::of("a");
         let error = store.get(Kind::Content, name, 9).unwrap_err();
-        assert_eq!((error.code(), error.causes()), (Code::RemoteCache, &["no answer in time".to_owned()][..]));
+        assert_eq!(
+            (error.code(), error.causes()),
+            (Code::RemoteCache, &["no answer in time".to_owned()][..])
+        );
         assert!(store.has(Kind::Content, name).unwrap());
         assert!(store.put(Kind::Content, name, b"four").unwrap_err().to_string().contains("4 bytes"));
     }

@@ -134,9 +134,11 @@ impl Remotes {
         for (address, trusted) in addresses {
             let shown = address.shown();
             let store: Box<dyn Store> = match address.place {
-                Place::Folder(path) => {
-                    Box::new(limited::Limited::new(Box::new(folder::Folder::new(path)) as Box<dyn Store>, shown.clone(), answer))
-                }
+                Place::Folder(path) => Box::new(limited::Limited::new(
+                    Box::new(folder::Folder::new(path)) as Box<dyn Store>,
+                    shown.clone(),
+                    answer,
+                )),
                 _ if settings.offline => continue,
                 Place::Http(url) => Box::new(http::Http::new(url, answer, settings.insecure)),
                 Place::S3(url) => {

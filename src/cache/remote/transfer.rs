@@ -119,18 +119,33 @@ impl Remotes {
     ///
     /// # Errors
     /// [`Code::RemoteCache`] when no cache has all of it, [`Code::Usage`] for files without a folder.
-    pub fn pull(&self, cache: &Cache, digest: Digest, folder: Option<&Path>, report: &Report) -> Result<Moved> {
+    pub fn pull(
+        &self,
+        cache: &Cache,
+        digest: Digest,
+        folder: Option<&Path>,
+        report: &Report,
+    ) -> Result<Moved> {
         let mut last = Error::new(Code::RemoteCache, format!("no shared cache has the list {digest}"));
         for remote in &self.remotes {
             check_halted()?;
             match self.pull_from(remote, cache, digest, folder, report) {
                 Ok(Some(moved)) => return Ok(moved),
                 Ok(None) => {}
-                Err(error) if matches!(error.code(), Code::Interrupted | Code::Usage | Code::Io | Code::DiskFull) => {
+                Err(error)
+                    if matches!(
+                        error.code(),
+                        Code::Interrupted | Code::Usage | Code::Io | Code::DiskFull
+                    ) =>
+                {
                     return Err(error);
                 }
                 Err(error) => {
-                    report.warn(format!("the cache {} has not all of it: {}", remote.address, super::why(&error)));
+                    report.warn(format!(
+                        "the cache {} has not all of it: {}",
+                        remote.address,
+                        super::why(&error)
+                    ));
                     last = error;
                 }
             }
@@ -245,11 +260,13 @@ fn each<T: Sync>(
 /// Every file of a wheelhouse but hidden ones, which are under way.
 fn files_of(folder: &Path) -> Result<Vec<ListedFile>> {
     if !folder.is_dir() {
-        return Err(Error::new(Code::InputNotFound, format!("there is no wheelhouse `{}`", folder.display())));
+        return Err(Error::new(
+            Code::InputNotFound,
+            format!("there is no wheelhouse `{}`", folder.display()),
+        ));
     }
-    let hidden = |entry: &walkdir::DirEntry| {
-        entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.')
-    };
+    let hidden =
+        |entry: &walkdir::DirEntry| entry.depth() > 0 && entry.file_name().to_string_lossy().starts_with('.');
     let mut files = Vec::new();
     for entry in WalkDir::new(folder).sort_by_file_name().into_iter().filter_entry(|entry| !hidden(entry)) {
         let entry = entry.map_err(|error| {

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::cache::{Cache, Digest};
 use crate::cache::remote::SigningKey;
+use crate::cache::{Cache, Digest};
 use crate::cli::typed::{CacheAction, Caches};
 use crate::cli::{Context, caches, interrupt, print, print_json, ready, terminal};
 use crate::report::{Code, Error, Result};

@@ -39,8 +39,11 @@ impl RegistryCache {
     pub fn new(name: &str, insecure: bool, report: &Report) -> Result<Self> {
         let reference = Reference::parse(name)?;
         if reference.tag.is_some() || reference.digest.is_some() {
-            return Err(Error::new(Code::ImageReference, format!("`{reference}` is one image of a repository"))
-                .hint("name the repository alone, for example `oci://registry.example.org/team/wheels`"));
+            return Err(Error::new(
+                Code::ImageReference,
+                format!("`{reference}` is one image of a repository"),
+            )
+            .hint("name the repository alone, for example `oci://registry.example.org/team/wheels`"));
         }
         Ok(Self { reference, insecure, report: report.clone(), client: OnceLock::new() })
     }
@@ -90,7 +93,8 @@ impl RegistryCache {
         if self.call(Method::HEAD, &format!("blobs/{digest}"), None)?.status == 200 {
             return Ok(digest);
         }
-        let begun = self.send(Method::POST, self.client()?.url("blobs/uploads/")?, "application/octet-stream", b"")?;
+        let begun =
+            self.send(Method::POST, self.client()?.url("blobs/uploads/")?, "application/octet-stream", b"")?;
         if begun.status != 202 {
             return Err(begun.refusal());
         }
@@ -106,7 +110,8 @@ impl Store for RegistryCache {
         if kind == Kind::Content {
             return self.blob(&format!("sha256:{name}"), most).map_err(ours);
         }
-        let answer = self.call(Method::GET, &format!("manifests/{name}"), Some(oci::MANIFEST)).map_err(ours)?;
+        let answer =
+            self.call(Method::GET, &format!("manifests/{name}"), Some(oci::MANIFEST)).map_err(ours)?;
         let bytes = match answer.status {
             200 => answer.bytes(LARGEST_MANIFEST).map_err(ours)?,
             404 => return Ok(None),
