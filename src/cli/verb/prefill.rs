@@ -29,7 +29,7 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
     let found = ready::configuration(&context.global)?;
     let config = &found.config;
     // Everything typed is read before any work, so that a typo costs nothing.
-    let cache = caches::open(&arguments.caches, &context.global, config)?;
+    let cache = caches::open(&arguments.caches, context, config)?;
     let how = how(arguments, config)?;
     let mut options = super::build::compiling_options(&arguments.compiling, context, config)?;
     options.allow_python_download = arguments.allow_python_download;
