@@ -45,34 +45,51 @@ def py_image(
         format: `tar.gz`, `tar.zst` or `tar`
         **kwargs: passed on to `oci_image`
     """
-    if target_platforms and type(target_platforms) != "dict":
-        fail("py_image `{}`: target_platforms is a dict from a name to the label of a platform, such as {{\"amd64\": \"{}\"}}".format(name, _PLATFORM))
-    if target_platforms:
-        images = []
-        for key, platform in target_platforms.items():
-            py_image(
-                name = "{}_{}".format(name, key),
-                binary = binary,
-                base = base,
-                layers = layers,
-                target_platform = platform,
-                cross_name_prefix = "{}_{}_".format(cross_name_prefix, key),
-                tag = tag,
-                repo_tag = repo_tag,
-                groups = groups,
-                directory = directory,
-                format = format,
-                **kwargs
-            )
-            images.append(":{}_{}".format(name, key))
-        oci_image_index(
-            name = name,
-            images = images,
-            visibility = kwargs.get("visibility"),
-        )
-        return
     _ = python_config_setting  # buildifier: disable=unused-variable
-    common = {key: kwargs[key] for key in ["tags", "testonly", "visibility"] if key in kwargs}
+    how = dict(
+        kwargs,
+        base = base,
+        binary = binary,
+        directory = directory,
+        format = format,
+        groups = groups,
+        layers = layers,
+        repo_tag = repo_tag,
+        tag = tag,
+    )
+    if not target_platforms:
+        _image(name, cross_name_prefix, target_platform, **how)
+        return
+    if type(target_platforms) != "dict":
+        fail("py_image `{}`: target_platforms is a dict from a name to the label of a platform, such as {{\"amd64\": \"{}\"}}".format(name, _PLATFORM))
+    for key, platform in target_platforms.items():
+        _image("{}_{}".format(name, key), "{}_{}_".format(cross_name_prefix, key), platform, **how)
+    oci_image_index(
+        name = name,
+        images = [":{}_{}".format(name, key) for key in target_platforms],
+        **_common(kwargs)
+    )
+
+def _common(kwargs):
+    """What every target of an image takes."""
+    return {key: kwargs[key] for key in ["tags", "testonly", "visibility"] if key in kwargs}
+
+def _image(
+        name,
+        cross_name_prefix,
+        target_platform,
+        *,
+        base,
+        binary,
+        directory,
+        format,
+        groups,
+        layers,
+        repo_tag,
+        tag,
+        **kwargs):
+    """The image for one platform; arguments are `py_image`'s."""
+    common = _common(kwargs)
     further = layers if type(layers) == "dict" else {}
     pycross_binary(
         name = cross_name_prefix + native.package_relative_label(binary).name,

@@ -30,7 +30,7 @@ prepare() {
 bazel() { run_bazel "$out" "$rc" "$@"; }
 
 # What users name: the wheels for both machines, the images, and programs with nothing in a layer.
-targets=(//:image //:image.tar //:image_arm64 //:bare_layers)
+targets=(//:image //:image.tar //:image_arm64 //:images //:bare_layers)
 
 tier_analysis() {
     prepare e2e bzlmod
@@ -48,6 +48,9 @@ tier_e2e() {
     same_as_command_line //:image_layers
     run_image //:image x86_64 "hello (3, 11) 6 0.4.8" "&lt;a&gt; x"
     run_image //:image_arm64 aarch64 "hello (3, 11) 6 0.4.8" "&lt;a&gt; x"
+    # An image for each platform.
+    run_image //:images_amd64 x86_64 "hello (3, 11) 6 0.4.8" "&lt;a&gt; x"
+    run_image //:images_arm64 aarch64 "hello (3, 11) 6 0.4.8" "&lt;a&gt; x"
     keep_wheels
     digests >"$work/e2e.sha256"
 }
