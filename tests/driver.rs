@@ -146,7 +146,12 @@ fn check_c_and_cxx(build: &Build) {
 #[test]
 fn zig_cc_compiles_and_links_for_the_target() {
     let Some(zig) = zig() else { return };
-    check_c_and_cxx(&Build::new("aarch64-linux-gnu.2.28", Compiler::ZigCc { zig }));
+    let build = Build::new("aarch64-linux-gnu.2.28", Compiler::ZigCc { zig });
+    check_c_and_cxx(&build);
+    // meson wants to know the linker, and zig's own answer is none it knows.
+    for compiler in ["cc", "build-cc"] {
+        assert!(build.ok(&format!("{compiler} -Wl,--version")).contains("LLD"), "{compiler}");
+    }
 }
 
 /// A kit in the tests' own store, made at first need.

@@ -14,6 +14,9 @@ use std::sync::mpsc;
 
 use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 
+use super::Limits;
+use super::name::{Name, Spelling, collision_key};
+use super::refusal::hostile;
 use crate::report::{Code, Error, Result};
 
 /// The deflate level of every member. Changing it changes every wheel's bytes.
@@ -187,16 +190,16 @@ fn write_parallel<W: Write>(
     })
 }
 
-/// Names that a reader could take for another file, or unpack elsewhere, are never written.
+/// Names that our own reader would refuse are never written.
 fn check_names(members: &[ZipMember<'_>]) -> Result<()> {
+    let limits = Limits::default();
     let mut seen = HashSet::with_capacity(members.len());
     for ZipMember { name, .. } in members {
-        let unsafe_part = name.split('/').any(|part| matches!(part, "" | "." | ".."));
-        if unsafe_part || name.contains(['\\', '\0']) || name.len() > usize::from(u16::MAX) {
-            return Err(Error::new(Code::HostileArchive, format!("`{name}` cannot be the name of a member")));
+        if Name::read(name.as_bytes(), Spelling::Exact, &limits)?.is_none_or(|read| read.folder) {
+            return Err(hostile(name, "cannot be the name of a member"));
         }
-        if !seen.insert(name) {
-            return Err(Error::new(Code::HostileArchive, format!("two members are called `{name}`")));
+        if !seen.insert(collision_key(name)) {
+            return Err(hostile(name, "is called like another member"));
         }
     }
     Ok(())

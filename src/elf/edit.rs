@@ -72,7 +72,7 @@ fn edit<E: FileHeader<Endian = Endianness>>(
 
     let mut edited = data.to_vec();
     // Linkers merge a name into the tail of a longer one: bytes from here on may be another's.
-    let own = own_bytes(data, old_at, old_length)?;
+    let own = own_bytes(data, which, old_at, old_length)?;
     let path = entries.join(":");
     let old = &data[old_at..old_at + old_length];
     let dynamic_at = usize::try_from(segment.file_range(endian).0)
@@ -104,20 +104,27 @@ fn edit<E: FileHeader<Endian = Endianness>>(
     Ok(edited)
 }
 
-/// How many bytes from file offset `at` belong to the path alone, out of `length` and its final null.
-fn own_bytes(data: &[u8], at: usize, length: usize) -> Result<usize> {
+/// How many bytes from file offset `at` belong to the path `which` alone, out of `length` and its final
+/// null: up to the first name that begins within it, and none when one that began before reaches it.
+fn own_bytes(data: &[u8], which: SearchPath, at: usize, length: usize) -> Result<usize> {
     let file = ElfFile::parse(data)?;
     let end = at + length + 1;
     let start_of = |text: &str| text.as_ptr() as usize - data.as_ptr() as usize;
     let needs = file.version_needs.iter().flat_map(|need| need.versions.iter().chain([&need.library]));
+    let other_path = match which {
+        SearchPath::Rpath => &file.runpath,
+        SearchPath::Runpath => &file.rpath,
+    };
     let shared = (file.needed.iter())
         .chain(&file.soname)
         .chain(&file.version_definitions)
+        .chain(other_path.iter().flatten())
         .chain(needs)
         .chain(file.exports.iter().map(|export| &export.name))
         .chain(file.imports.iter().map(|import| &import.name))
-        .map(|text| start_of(text))
-        .filter(|start| (at..end).contains(start))
+        .map(|text| (start_of(text), start_of(text) + text.len()))
+        .filter(|(start, last)| *start < end && at <= *last)
+        .map(|(start, _)| start.max(at))
         .min();
     Ok(shared.unwrap_or(end) - at)
 }

@@ -127,6 +127,26 @@ fn a_name_that_shares_the_path_s_bytes_survives() {
 }
 
 #[test]
+fn a_name_whose_tail_is_the_path_survives() {
+    let bytes = Sample::library("x86_64-linux").need("libodd/lib").runpath("/lib:$ORIGIN").bytes();
+    let at = |text: &[u8]| bytes.windows(text.len()).position(|window| window == text).unwrap();
+    let needed = at(b"libodd/lib\0");
+    let path = (at(b"/lib:$ORIGIN") - needed + 1) as u64;
+    // The one DT_RUNPATH entry (tag 29) is led into the needed name: its tail `/lib`.
+    let entry = [29_u64.to_le_bytes(), path.to_le_bytes()].concat();
+    let entry_at = bytes.windows(16).position(|window| window == entry).unwrap();
+    let mut merged = bytes.clone();
+    merged[entry_at + 8..entry_at + 16].copy_from_slice(&7_u64.to_le_bytes());
+    assert_eq!(ElfFile::parse(&merged).unwrap().search_path(), ["/lib"]);
+
+    let edited = set_search_path(&merged, SearchPath::Runpath, &[]).unwrap();
+    let file = ElfFile::parse(&edited).unwrap();
+    assert_eq!((file.needed, file.runpath), (vec!["libodd/lib"], None));
+    // Nothing may be written over the name's end.
+    assert_eq!(set_search_path(&merged, SearchPath::Runpath, &["$"]).unwrap_err().code(), Code::BadWheel);
+}
+
+#[test]
 fn archives_give_their_objects() {
     let object = Sample { kind: 1, ..Sample::library("aarch64-linux") }.bytes();
     let mut archive = b"!<arch>\n".to_vec();

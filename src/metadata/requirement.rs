@@ -66,6 +66,10 @@ fn check_marker(text: &str) -> Result<(), String> {
     let mut before = "";
     while let Some(token) = tokens.next() {
         match token {
+            // The library writes every string between `'`, and what it writes would say something else.
+            string if string.starts_with('"') && string.contains('\'') => {
+                return Err(format!("`'` stands in the string {string}"));
+            }
             "(" => depth += 1,
             ")" => depth = depth.saturating_sub(1),
             "~=" => {
@@ -144,6 +148,8 @@ mod tests {
         assert!(marker("os_name ~= 'x'").is_err());
         assert!(requirement("a ; sys_platform == 'linux' and 'x' ~= extra").is_err());
         assert!(marker("python_version ~= '3.8'").is_ok());
+        assert!(marker("os_name == \"it's\"").is_err());
+        assert!(requirement("a ; platform_machine in \"x86 'or' arm\"").is_err());
     }
 
     #[test]
@@ -158,8 +164,10 @@ mod tests {
             "a;(python_version<'3' or (os_name=='nt'))and extra=='x'",
             "a==1.*",
             "a===1.0",
+            "a ; os_name == \"nt\" and platform_version == 'a \"b\"'",
         ] {
-            requirement(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            let read = requirement(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!(requirement(&read.to_string()), Ok(read), "{text}");
         }
     }
 

@@ -239,7 +239,6 @@ impl DriverConfig {
             Compiler::ZigCc { zig } => {
                 let zig = text(zig);
                 set.dialect = Dialect::Zig;
-                set.asked_linker = clang::linker(&self.bin.join("ld.lld"));
                 // zig's libc++abi exports `operator new`, and libc++'s headers export their templates.
                 set.private_symbols = target.map(|_| text(&self.bin.join(PRIVATE_SYMBOLS)));
                 set.cc = words(&[&zig, "cc"]);
@@ -356,9 +355,6 @@ pub struct Toolset {
     pub tail_cxx: Vec<String>,
     /// The kit's root, for a compiler that has one.
     pub kit: Option<Kit>,
-    /// The linker, for a question to it that comes without inputs: clang would look for `ld` on PATH
-    /// and find the target's.
-    pub asked_linker: Vec<String>,
     /// In front of them when linking, and behind.
     pub link: Vec<String>,
     pub link_tail: Vec<String>,

@@ -168,6 +168,15 @@ impl Session {
         if invocation.kind == Kind::Query && !invocation.asks_linker {
             return self.question(called_as, args, call);
         }
+        if invocation.asks_linker && set.dialect == Dialect::Zig {
+            // zig answers `zig ld`, which meson takes for no linker at all.
+            call.ran.clone_from(&set.ld);
+            call.ran.extend(args.iter().flat_map(|arg| match arg {
+                Arg::Linker(arg) => arg.words(),
+                _ => Vec::new(),
+            }));
+            return self.finish(call, true);
+        }
         let translator = Translator {
             driver: &self.driver,
             toolset: set,

@@ -151,9 +151,6 @@ impl Translator<'_> {
             words.extend(set.default_words(Step::Link, Place::First, &given));
             words.extend_from_slice(&set.link);
         }
-        if invocation.asks_linker {
-            words.extend_from_slice(&set.asked_linker);
-        }
         words.extend(command::words(&args));
         if reading {
             words.extend(set.default_words(Step::Compile, Place::Last, &given));
