@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::source::{Source, c_module};
+use common::source::{Source, c_module, setup_py};
 use common::{Ran, Room, TARGET, members};
 
 /// Builds `source` in `room`. What fails leaves no wheel.
@@ -38,4 +38,79 @@ fn a_program_that_meson_makes_for_the_build_machine_runs() {
         .file("generated.c", c_module("generated", "#include \"made.h\"\n", "MADE"));
     let wheel = build(&room, &source, TARGET, &[]).succeeded().wheel(&room);
     assert!(members(&wheel).iter().any(|name| name.ends_with("-aarch64-linux-gnu.so")));
+}
+
+/// A module, `setup` as setup.py, and the C source of an extension that compiles.
+fn package(name: &str, setup: &str) -> Source {
+    let extension = format!("_{name}");
+    Source::with_setup(name, setup)
+        .file(&format!("{name}.py"), "answer = 42\n")
+        .file(&format!("{extension}.c"), c_module(&extension, "", "1"))
+}
+
+/// setup.py that has the extension `_NAME` if the Python expression `condition` holds.
+fn setup_if(name: &str, condition: &str) -> String {
+    let extensions = format!("[Extension('_{name}', ['_{name}.c'])] if {condition} else []");
+    format!(
+        "import os, pathlib, subprocess\n{}",
+        setup_py(name, &format!("py_modules=[{name:?}], ext_modules={extensions}"))
+    )
+}
+
+#[track_caller]
+fn lost(source: &Source, says: &str) {
+    let room = Room::new();
+    build(&room, source, TARGET, &[]).failed(1, "WB0406").says(says).hints("--allow-pure");
+    build(&room, source, TARGET, &["--allow-pure"]).succeeded();
+}
+
+/// What scripts look for under /usr/include is the target's: the C library's headers are there, those of a
+/// library that nobody has are not, and the extension is not dropped in silence.
+#[test]
+fn headers_are_looked_for_where_the_target_has_them() {
+    for ask in ["os.path.exists({})", "os.path.isfile({})", "pathlib.Path({}).exists()"] {
+        let there = ask.replace("{}", "'/usr/include/sys/epoll.h'");
+        let room = Room::new();
+        let wheel = build(&room, &package("epoll", &setup_if("epoll", &there)), TARGET, &[]).succeeded();
+        assert!(wheel.stdout.contains("aarch64"), "{ask}: {wheel}");
+    }
+    let condition = "os.path.exists('/usr/include/x86_64-linux-gnu/no_such_library.h')";
+    lost(&package("looks", &setup_if("looks", condition)), "looked for the header `no_such_library.h`");
+}
+
+#[test]
+fn modules_of_pkg_config_are_looked_for_in_vain() {
+    let condition = "not subprocess.call(['pkg-config', '--exists', 'no_such_library'])";
+    lost(&package("asks", &setup_if("asks", condition)), "`no_such_library` of pkg-config");
+}
+
+/// Scripts try an import and go on without.
+#[test]
+fn what_extensions_are_made_with_is_missing() {
+    for module in ["numpy", "cffi"] {
+        let setup = format!(
+            "try:\n    import {module}\n    there = True\nexcept ImportError:\n    there = False\n{}",
+            setup_if("tries", "there")
+        );
+        lost(&package("tries", &setup), &format!("--build-requires {module}"));
+    }
+}
+
+/// scikit-build-core builds without CMake when told to, as its `if.failed` does.
+#[test]
+fn a_build_system_that_gave_up() {
+    let setup = "import subprocess, sys\nfrom setuptools import setup\n\
+        print('CMake Error at CMakeLists.txt:3 (message):\\n  no\\n', flush=True)\n\
+        setup(name='without', version='1.0', py_modules=['without'])\n";
+    lost(&package("without", setup), "its build went on after this: CMake stops: no");
+}
+
+/// Without PKG-INFO only METADATA says it.
+#[test]
+fn a_wheel_for_another_python_is_none() {
+    let setup = setup_py("other", "py_modules=['other'], python_requires='<3.9'");
+    let source = Source::with_setup("other", &setup).file("other.py", "answer = 42\n").without("PKG-INFO");
+    let room = Room::new();
+    let ran = build(&room, &source, TARGET, &[]).failed(4, "WB0508");
+    ran.says("it requires Python <3.9").hints("--python");
 }

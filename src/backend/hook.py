@@ -30,12 +30,18 @@ BUILD_FOLDER = ".wheelbuild-build"
 declared_extensions = set()
 looked_for = set()
 
-# What makes extension modules out of sources, by the sources' endings.
+# What extension modules are made with, and the endings of the sources that it would be for. Scripts go on
+# without an extension when they do not find it.
 TRANSLATORS = {
     "Cython": (".pyx",),
-    "pybind11": (".cpp", ".cc", ".cxx"),
+    "cffi": (".py",),
+    "mypyc": (".py",),
     "nanobind": (".cpp", ".cc", ".cxx"),
+    "numpy": (".c", ".cpp", ".cc", ".cxx", ".pyx", ".f", ".f90"),
+    "pybind11": (".cpp", ".cc", ".cxx"),
     "setuptools_rust": ("Cargo.toml",),
+    "skbuild": ("CMakeLists.txt",),
+    "torch": (".cpp", ".cc", ".cxx", ".cu"),
 }
 
 
@@ -186,6 +192,8 @@ def run(spec):
     if requires and requires != known and not spec["complete"]:
         return {"status": "requires", "requires": requires}
     wheel = backend.build_wheel(spec["out"], settings)
+    if not isinstance(wheel, str):
+        raise TypeError("build_wheel returned %r, not the name of a wheel (PEP 517)" % (wheel,))
     return {"status": "built", "requires": requires, "wheel": os.path.basename(wheel)}
 
 

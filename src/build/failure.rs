@@ -96,6 +96,6 @@ fn backend_error(log: &str, exception: Option<&Exception>) -> Error {
     lines[tail..].iter().fold(error, |error, line| error.line(*line))
 }
 
-fn read_log(path: &Path) -> String {
+pub(super) fn read_log(path: &Path) -> String {
     std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
 }

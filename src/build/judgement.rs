@@ -5,7 +5,7 @@ use std::path::Path;
 use super::hooks::HookOutcome;
 use super::output::Built;
 use super::work::Work;
-use super::{Builder, failure, key};
+use super::{Builder, check_python, failure, key};
 use crate::cache::{Digest, ResultEntry};
 use crate::elf::{self, Symbols};
 use crate::metadata::Metadata;
@@ -24,6 +24,8 @@ impl Builder<'_> {
         let parts = rust.key_parts(key::result(&job.request, requirements, native.libraries()));
         let mut raw = RawWheel::read(&outcome.wheel).map_err(|error| error.log(layout.hook_log()))?;
         let grafted = self.graft(job, &mut raw, native).map_err(|error| error.log(layout.hook_log()))?;
+        // Without PKG-INFO only now it is known.
+        check_python(raw.metadata(), job.python, &job.subject)?;
         let verdict = self
             .judge(work, &outcome, &raw)
             .map_err(|error| failure::of_judgement(error, layout, &outcome.calls))?;
@@ -87,12 +89,17 @@ impl Builder<'_> {
                  add it with `--build-requires {translator}`"
             )
         }));
+        if !native {
+            let log = failure::read_log(&work.layout.hook_log());
+            against_pure
+                .extend(diagnosis::gave_up(&log).map(|why| format!("its build went on after this: {why}")));
+        }
         // A package that only loads a library when it runs asks for it, too.
         if !native && holds_sources(&tree.root) {
             against_pure.extend(
-                diagnosis::libraries_asked_for(&outcome.calls)
+                diagnosis::asked_for(&outcome.calls)
                     .iter()
-                    .map(|name| format!("its build looked for the library `{name}`, which is not there")),
+                    .map(|what| format!("its build looked for {what}, which is not there")),
             );
         }
         let prefixes: Vec<String> =

@@ -29,6 +29,7 @@ use std::sync::atomic::AtomicU64;
 use crate::apt::Packages;
 use crate::cache::{Cache, Digest, KeyParts, Requirement, ResultEntry};
 use crate::index::Index;
+use crate::metadata::Metadata;
 use crate::process::{self, Interrupt, Isolation};
 use crate::python::environment::LockedSource;
 use crate::python::interpreter::{self, BuildPython, Search};
@@ -139,7 +140,9 @@ impl<'a> Builder<'a> {
             (Some(name), Some(version)) => format!("{name} {version}"),
             _ => source.describe(),
         };
-        check_python(&sdist, &python, &subject)?;
+        if let Some(metadata) = sdist.pkg_info() {
+            check_python(metadata, &python, &subject)?;
+        }
         if let (Some(name), Some(version)) = (sdist.name(), sdist.version()) {
             let options = self.options.with_overrides(name, version, self.report)?;
             return self.with_options(&options).finish(&sdist, &python, target, subject);
@@ -371,8 +374,8 @@ impl Builder<'_> {
 
 /// A release that is not for this Python gives a clear answer instead of a compiler's. A specifier
 /// that nobody can read was never enforced.
-fn check_python(sdist: &Sdist, python: &BuildPython, subject: &str) -> Result<()> {
-    let Some(required) = sdist.pkg_info().and_then(|metadata| metadata.get("Requires-Python")) else {
+fn check_python(metadata: &Metadata, python: &BuildPython, subject: &str) -> Result<()> {
+    let Some(required) = metadata.get("Requires-Python") else {
         return Ok(());
     };
     let (Ok(specifiers), Ok(version)) =

@@ -24,7 +24,7 @@ pub fn requirement(text: &str) -> Result<Requirement<Url>, String> {
     if let Some(name) = wrong_name(text) {
         return Err(format!("`{}` is no valid name", name.escape_debug()));
     }
-    if let Some((_, marker)) = text.split_once(';') {
+    if let Some(marker) = marker_of(text)? {
         check_marker(marker)?;
     }
     Requirement::from_str(text).map_err(|error| error.message.to_string())
@@ -47,6 +47,23 @@ pub fn marker(text: &str) -> Result<MarkerTree, String> {
     };
     let tree = MarkerTree::parse_reporter(text, &mut reporter).map_err(|error| error.message.to_string())?;
     dropped.map_or(Ok(tree), Err)
+}
+
+/// The marker of a requirement as written. Behind an address it begins with a space and `;`, since an address
+/// may hold a `;` of its own.
+fn marker_of(text: &str) -> Result<Option<&str>, String> {
+    let first = text.find(|c| matches!(c, ';' | '<' | '>' | '=' | '!' | '~' | '(' | '@'));
+    let Some(at) = first.filter(|at| text[*at..].starts_with('@')) else {
+        return Ok(text.split_once(';').map(|(_, marker)| marker));
+    };
+    let address = text[at + 1..].trim();
+    match address.split_once(char::is_whitespace) {
+        None => Ok(None),
+        Some((_, rest)) => match rest.trim_start().strip_prefix(';') {
+            Some(marker) => Ok(Some(marker)),
+            None => Err("a space stands in its address".to_owned()),
+        },
+    }
 }
 
 /// The grammar has ASCII only, also in strings; the library counts characters where it should count bytes.
@@ -149,6 +166,8 @@ mod tests {
         assert!(requirement("a ; sys_platform == 'linux' and 'x' ~= extra").is_err());
         assert!(marker("python_version ~= '3.8'").is_ok());
         assert!(marker("os_name == \"it's\"").is_err());
+        assert!(requirement("a @ http://h.invalid/a b").is_err());
+        assert!(requirement("a @ http://h.invalid/a;b ; os_name ~= 'x'").is_err());
         assert!(requirement("a ; platform_machine in \"x86 'or' arm\"").is_err());
     }
 
@@ -161,6 +180,7 @@ mod tests {
             "a (>=1.0)",
             "a[x,y]~=1.0 ; python_version < '3.12'",
             "a @ https://h.invalid/a-1.zip ; os_name == 'posix'",
+            "a[b]@https://h.invalid/a;x~=1 ; os_name == 'posix'",
             "a;(python_version<'3' or (os_name=='nt'))and extra=='x'",
             "a==1.*",
             "a===1.0",

@@ -10,7 +10,7 @@ use std::collections::HashSet;
 use crate::report::{Code, Error};
 use crate::target::{Libc, Target};
 
-use super::driver::{Call, Kind, Probe, missing_library_reason};
+use super::driver::{self, Call, Kind, Probe, Tool, missing_library_reason};
 
 /// How many lines of a compiler's output go with a cause.
 const LINES: usize = 5;
@@ -106,20 +106,48 @@ pub fn lost_extensions(calls: &[Call]) -> Vec<String> {
     lost
 }
 
-/// Libraries that a build asked for by a link of nothing else, as ctypes.util.find_library does, and that
-/// are not there.
-pub fn libraries_asked_for(calls: &[Call]) -> Vec<String> {
-    let mut names: Vec<String> = Vec::new();
-    let bare = |call: &&Call| {
-        call.is_link() && !call.succeeded() && call.sources.is_empty() && call.objects.is_empty()
+/// What a build looked for before it decided what to compile, and what is not there, as parts of a
+/// sentence: libraries by a link of nothing else, as ctypes.util.find_library does, headers by their
+/// place below /usr/include, modules of pkg-config.
+pub fn asked_for(calls: &[Call]) -> Vec<String> {
+    let mut found: Vec<String> = Vec::new();
+    let mut add = |what: String| {
+        if !found.contains(&what) {
+            found.push(what);
+        }
     };
-    for name in calls.iter().filter(bare).flat_map(|call| &call.argv).filter_map(|arg| arg.strip_prefix("-l"))
-    {
-        if !names.iter().any(|known| known == name) {
-            names.push(name.to_owned());
+    for call in calls.iter().filter(|call| !call.succeeded()) {
+        if call.is_link() && call.sources.is_empty() && call.objects.is_empty() {
+            let names = call.argv.iter().filter_map(|arg| arg.strip_prefix("-l"));
+            names.for_each(|name| add(format!("the library `{name}`")));
+        }
+        if call.sources.iter().any(|source| source.ends_with(ASKED_HEADER)) {
+            let missing = call.stderr.iter().filter_map(|line| match Finding::of(line) {
+                Some(Finding::Header(name)) => Some(name),
+                _ => None,
+            });
+            missing.for_each(|name| add(format!("the header `{name}`")));
+        }
+        if driver::called_as(call.tool.as_ref()) == Some(Tool::PkgConfig) {
+            let words = call.argv.iter().filter(|word| !word.starts_with('-'));
+            let words: Vec<&str> = words.map(String::as_str).collect();
+            if !words.is_empty() {
+                add(format!("`{}` of pkg-config", words.join(" ")));
+            }
         }
     }
-    names
+    found
+}
+
+/// The source by which the hooks' view asks for a header (`lie.py`).
+const ASKED_HEADER: &str = "asked_header.c";
+
+/// Build systems that gave up, as the hooks' output has it: something that a package with nothing
+/// compiled in it went on without.
+pub fn gave_up(log: &str) -> Option<String> {
+    const MARKS: [&str; 3] = ["ninja: build stopped", "error: could not compile", "make: *** ["];
+    let stopped = || log.lines().find(|line| MARKS.iter().any(|mark| line.contains(mark)));
+    log::stopped(log).or_else(|| stopped().map(|line| line.trim().to_owned()))
 }
 
 /// What the calls say against a wheel that has nothing compiled in it: shared objects that were linked

@@ -1,8 +1,8 @@
 # Shows the target to the Python that imports it: the build hooks, and every Python they start.
 #
 # TARGET holds what is shown, as the view says it. What describes the platform is the target's: sysconfig,
-# distutils.sysconfig, platform, os.uname, os.confstr, packaging.tags, ctypes.util.find_library,
-# sys.implementation._multiarch, and on 32-bit targets sys.maxsize, which setup scripts ask for the word
+# distutils.sysconfig, platform, os.uname, os.confstr, packaging.tags, ctypes.util.find_library, whether
+# a header below /usr/include exists, sys.implementation._multiarch, and on 32-bit targets sys.maxsize, which setup scripts ask for the word
 # size. What describes the
 # running process stays true, since code that handles its own data relies on it: sys.byteorder,
 # struct, ctypes, importlib.machinery.EXTENSION_SUFFIXES, sys.implementation.cache_tag, os.cpu_count.
@@ -84,6 +84,63 @@ def _ctypes_util(module):
         return "lib%s.so" % name if found else None
 
     module.find_library = find_library
+
+
+# What the build machine has below these is no header of the target's.
+_HEADER_FOLDERS = ("/usr/include/", "/usr/local/include/")
+_headers = {}
+
+
+def _header_of(path):
+    """The name by which a source would include the header at `path` of the build machine, if it is one."""
+    if isinstance(path, os.PathLike):
+        path = os.fspath(path)
+    if not isinstance(path, str) or not path.startswith(_HEADER_FOLDERS):
+        return None
+    name = path.split("/include/", 1)[1]
+    if not name.endswith((".h", ".hh", ".hpp", ".hxx")):
+        return None
+    # Debian has a folder for each machine.
+    first, _, rest = name.partition("/")
+    return rest if "-linux-" in first else name
+
+
+def _has_header(name):
+    """The compiler is asked, so that the call log knows what was looked for."""
+    if name not in _headers:
+        import subprocess
+        import tempfile
+
+        with tempfile.TemporaryDirectory() as folder:
+            source = folder + "/asked_header.c"
+            with open(source, "w", encoding="utf-8") as file:
+                file.write("#if !__has_include(<%s>)\n#include <%s>\n#endif\n" % (name, name))
+            line = [TARGET["cc"], "-fsyntax-only", source]
+            try:
+                found = subprocess.call(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
+            except (OSError, ValueError):
+                found = False
+        _headers[name] = found
+    return _headers[name]
+
+
+def _asks_for_headers(holder, *names):
+    """Has the functions or methods `names`, which tell whether a file exists, tell of the target's headers."""
+
+    def change(real):
+        def exists(path, *args, **kwargs):
+            header = _header_of(path)
+            return real(path, *args, **kwargs) if header is None else _has_header(header)
+
+        exists.__name__, exists.__doc__ = real.__name__, real.__doc__
+        return exists
+
+    for name in names:
+        setattr(holder, name, change(getattr(holder, name)))
+
+
+def _pathlib(module):
+    _asks_for_headers(module.Path, "exists", "is_file")
 
 
 def _manylinux(module):
@@ -174,6 +231,7 @@ def _meson_wraps(module):
 _CHANGES = {
     "sysconfig": _sysconfig,
     "platform": _platform,
+    "pathlib": _pathlib,
     "ctypes.util": _ctypes_util,
     "distutils.sysconfig": _distutils_sysconfig,
     "setuptools._distutils.sysconfig": _distutils_sysconfig,
@@ -268,6 +326,7 @@ def _show():
         module.uname = lambda: uname
         module.confstr = confstr
 
+    _asks_for_headers(os.path, "exists", "isfile", "lexists")
     sys.meta_path.insert(0, _Watch)
     for name, module in list(sys.modules.items()):
         change = _change(name)

@@ -138,6 +138,11 @@ fn missing_module(lines: &[&str]) -> Option<Error> {
     )
 }
 
+/// What CMake or meson stopped at, as a sentence.
+pub(super) fn stopped(log: &str) -> Option<String> {
+    configuration(&log.lines().collect::<Vec<_>>()).map(|error| error.headline().to_owned())
+}
+
 /// What ended the configuration of CMake or meson, in its own words.
 fn configuration(lines: &[&str]) -> Option<Error> {
     if let Some(at) = lines.iter().rposition(|line| line.starts_with("CMake Error at ")) {

@@ -1,6 +1,7 @@
 //! Every native file of a wheel, opened.
 
 use super::contents::{Contents, file_name_of, import_path};
+use super::extension::is_python_tag;
 use super::machine;
 use super::verdict::{Docket, FileFinding, FileKind};
 use crate::elf::{self, ElfFile, Kind};
@@ -41,11 +42,14 @@ pub(super) struct Opened<'a> {
     pub others: Vec<FileFinding>,
     /// Paths of everything that is no mere object file, for whatever machine.
     pub loadable: Vec<&'a str>,
+    /// Extension modules of another system, each with its format.
+    pub foreign: Vec<(&'a str, &'static str)>,
     /// True when something in the wheel is bound to a machine.
     pub native: bool,
 }
 
-/// Opens every member. Files for another machine are faults; what is no Linux binary is a note.
+/// Opens every member. Files for another machine, and what only has the name of a module, are faults;
+/// what is another system's is a note.
 pub(super) fn open<'a>(contents: &Contents<'a>, target: &Target, docket: &mut Docket) -> Opened<'a> {
     let mut opened = Opened::default();
     for (member, bytes) in contents.members.iter().copied() {
@@ -62,7 +66,12 @@ pub(super) fn open<'a>(contents: &Contents<'a>, target: &Target, docket: &mut Do
         } else if elf::is_archive(bytes) {
             opened.open_archive(member, bytes, target, docket);
         } else if let Some(format) = foreign_format(bytes) {
+            if is_module_name(member) {
+                opened.foreign.push((member, format));
+            }
             docket.note(format!("`{member}` is a {format} file, which nothing on Linux loads"));
+        } else if let Some(what) = hollow(member, bytes) {
+            docket.fault(Code::BadExtension, member, format!("is named like a shared object and is {what}"));
         }
     }
     opened
@@ -115,6 +124,30 @@ impl<'a> Opened<'a> {
                 );
             }
         }
+    }
+}
+
+/// True when Python would import `member` for its name, and for no other reason it would be called so.
+fn is_module_name(member: &str) -> bool {
+    let suffix = import_path(member).and_then(|path| file_name_of(path).split_once('.'));
+    suffix.is_some_and(|(_, suffix)| suffix.ends_with(".so") && is_python_tag(suffix))
+}
+
+/// What a member that is named like native code is instead; None for everything that may be as it is,
+/// such as a linker script, or a test's own file.
+fn hollow(member: &str, bytes: &[u8]) -> Option<&'static str> {
+    let name = file_name_of(member);
+    if !(name.ends_with(".so") || name.contains(".so.")) {
+        return None;
+    }
+    if bytes.starts_with(b"version https://git-lfs.github.com/spec/") {
+        return Some("a Git LFS pointer: the sdist was made without the file itself");
+    }
+    let of_tests = member.split('/').any(|part| matches!(part, "test" | "tests" | "testing"));
+    match (bytes.is_empty(), is_module_name(member)) {
+        (true, named) if named || !of_tests => Some("empty"),
+        (false, true) => Some("no ELF file"),
+        _ => None,
     }
 }
 

@@ -109,7 +109,7 @@ pub(super) fn of(
 }
 
 /// True for `cpython-311-….so`, `pypy39-….so` and their like.
-fn is_python_tag(suffix: &str) -> bool {
+pub(super) fn is_python_tag(suffix: &str) -> bool {
     ["cpython-", "pypy", "graalpy", "abi3"].iter().any(|name| suffix.starts_with(name))
 }
 

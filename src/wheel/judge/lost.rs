@@ -25,6 +25,12 @@ pub(super) fn check(opened: &Opened<'_>, expectation: &Expectation<'_>, docket: 
     } else if !opened.native && !expectation.against_pure.is_empty() {
         let reasons: Vec<&str> = expectation.against_pure.iter().map(String::as_str).collect();
         format!("nothing in the wheel is compiled, but {}", reasons.join("; "))
+    } else if !opened.native
+        && let Some((member, format)) = opened.foreign.first()
+    {
+        format!(
+            "nothing in the wheel is for Linux, but `{member}` is an extension module in the {format} format"
+        )
     } else {
         return;
     };

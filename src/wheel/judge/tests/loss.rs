@@ -61,3 +61,28 @@ fn a_platform_wheel_without_native_code_is_suspect() {
     // Its Python files may be the platform's.
     assert_eq!(trial.tag(), "cp311-cp311-manylinux_2_17_aarch64.manylinux2014_aarch64");
 }
+
+#[test]
+fn a_module_s_name_is_no_module() {
+    let hollow = |name: &str, bytes: &[u8]| Trial::new("py3-none-any").raw(name, bytes);
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n";
+    hollow("pkg/libx.so.1", pointer).refused_with(Code::BadExtension, &["`pkg/libx.so.1`", "Git LFS"]);
+    hollow(EXTENSION, b"").refused_with(Code::BadExtension, &["is empty"]);
+    hollow("pkg/_x.abi3.so", b"text").refused_with(Code::BadExtension, &["no ELF file"]);
+    hollow("pkg/libx.so", b"").refused_with(Code::BadExtension, &["is empty"]);
+    // A linker script, and what a test looks at.
+    assert_eq!(hollow("pkg/libx.so", b"INPUT(libx.so.1)").tag(), "py3-none-any");
+    assert_eq!(hollow("pkg/tests/empty.so", b"").tag(), "py3-none-any");
+}
+
+#[test]
+fn a_module_of_another_system_is_none() {
+    let mach_o = [b"\xcf\xfa\xed\xfe".as_slice(), &[0; 60]].concat();
+    let mut trial = Trial::new("py3-none-any").raw("pkg/_x.cpython-311-darwin.so", &mach_o);
+    trial.refused_with(Code::LostExtension, &["nothing in the wheel is for Linux", "Mach-O"]);
+    trial.allow_pure = true;
+    assert_eq!(trial.tag(), "py3-none-any");
+    // Beside one for Linux it is ballast.
+    Trial::with_extension(extension()).raw("pkg/_x.cpython-311-darwin.so", &mach_o).judge().unwrap();
+    assert_eq!(Trial::new("py3-none-any").raw("pkg/libx.dylib", &mach_o).tag(), "py3-none-any");
+}
