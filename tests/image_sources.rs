@@ -338,3 +338,32 @@ fn a_docker_archive_has_several_images_or_one_that_is_named() {
     let ran = upon("docker:none.tar");
     assert_eq!(ran.code, Some(1), "{ran}");
 }
+
+#[test]
+fn a_base_is_for_one_platform_by_its_configuration() {
+    let room = scene();
+    interpreter(&room, "arm", ARM64);
+    let said = made(&room, &["-o", "oci:amd64"]);
+    let both = ["--target", "linux/arm64", "--interpreter", "tree", "--interpreter", "arm", "-o", "oci:both"];
+    image(&room, &both).succeeded();
+    // No layer is needed to say so.
+    for layer in said["images"][0]["layers"].as_array().unwrap() {
+        let digest = layer["digest"].as_str().unwrap().replace("sha256:", "");
+        fs::remove_file(room.join("amd64/blobs/sha256").join(digest)).unwrap();
+    }
+    let check = |subject: &str, target: &str| {
+        let _ = fs::remove_file(room.join("passed"));
+        room.wheelbuild(["check", "--platform-only", "--passed", "passed", subject, "--target", target]).ran()
+    };
+    check("amd64", "linux/amd64").succeeded();
+    assert!(room.join("passed").exists());
+    check("amd64", "linux/arm64")
+        .failed(4, "WB0508")
+        .says("linux/amd64")
+        .says("hint: name the image for linux/arm64");
+    assert!(!room.join("passed").exists());
+    // Who does not choose could take the other one.
+    check("both", "linux/amd64").failed(4, "WB0508").says("linux/amd64, linux/arm64");
+    check("one-1.0-py3-none-any.whl", "linux/amd64").failed(2, "WB0106").says("is no image");
+    check("nowhere", "linux/amd64").failed(2, "WB0106").says("is not there");
+}

@@ -14,6 +14,7 @@ def image_layers(
         groups = {},
         layers = {},
         format = "tar.gz",
+        architecture = "",
         tags = [],
         testonly = False,
         visibility = None):
@@ -29,6 +30,7 @@ def image_layers(
         groups: packages that get a layer of their own, label to name
         layers: further layers, name to patterns
         format: how layers are packed
+        architecture: what an image without a base says it is for
         tags: tags of the targets
         testonly: as on every rule
         visibility: as on every rule
@@ -45,6 +47,7 @@ def image_layers(
         groups = groups,
         layers = layers,
         format = format,
+        architecture = architecture,
         tags = tags,
         testonly = testonly,
         visibility = visibility,

@@ -6,9 +6,11 @@ rest. Every layer is an action of its own with only its own files as inputs, so 
 application makes one layer anew.
 """
 
+load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
 load("@rules_python//python:defs.bzl", "PyRuntimeInfo")
 load(":driver.bzl", "WHEELBUILD", "driver_args", "run_driver")
 load(":providers.bzl", "ImageLayersInfo", "InstalledWheelInfo")
+load(":target.bzl", "TARGET_ATTRS", "expect_architecture")
 load(":transitions.bzl", "ALLOWLIST", "platform_transition")
 
 _PYTHON = "@rules_python//python:toolchain_type"
@@ -158,6 +160,8 @@ _COMPRESSIONS = {
 }
 
 def _image_layers_impl(ctx):
+    if ctx.attr.architecture:
+        expect_architecture(ctx, ctx.attr.architecture, BuildSettingInfo)
     binary = ctx.attr.binary
     runtime = _runtime_of(ctx)
     executable = binary[DefaultInfo].files_to_run.executable
@@ -258,7 +262,10 @@ py_image_layers = rule(
 
 Each is an output group; so are the files `entrypoint`, `cmd` (one word a line) and `workdir`. An empty
 layer is a valid empty archive.""",
-    attrs = ALLOWLIST | {
+    attrs = ALLOWLIST | TARGET_ATTRS | {
+        "architecture": attr.string(
+            doc = "What the image will say that it is for, such as `arm64`: another than `target_platform`'s is an error.",
+        ),
         "binary": attr.label(
             doc = "The `py_binary` or `pycross_binary`.",
             aspects = [_packages_aspect],

@@ -21,6 +21,33 @@ TARGET_ATTRS = {
     "_musl": attr.label(default = "//bazel/platforms:musl"),
 }
 
+# As images name them (GOARCH).
+_ARCHITECTURES = {
+    "aarch64": "arm64",
+    "armv7l": "arm",
+    "i686": "386",
+    "x86_64": "amd64",
+}
+
+def expect_architecture(ctx, architecture, BuildSettingInfo):
+    """Fails unless an image of this architecture is for the target platform.
+
+    Args:
+        ctx: the context of a rule that has TARGET_ATTRS
+        architecture: string, as OCI images spell it
+        BuildSettingInfo: the provider of string flags
+    """
+    cpu = target_of(ctx, BuildSettingInfo).split("-")[0]
+    wanted = _ARCHITECTURES.get(cpu, cpu)
+    if architecture != wanted:
+        fail(("{}: architecture is `{}`, and target_platform is for `{}`. " +
+              "hint: write architecture = \"{}\", for several platforms a py_image for each").format(
+            ctx.label,
+            architecture,
+            wanted,
+            wanted,
+        ))
+
 def target_of(ctx, BuildSettingInfo):
     """The target platform of a rule that has TARGET_ATTRS.
 

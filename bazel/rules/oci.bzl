@@ -3,6 +3,7 @@
 load("@rules_oci//oci:defs.bzl", "oci_image", "oci_image_index")
 load("@wheelbuild_oci//:load.bzl", "oci_load")
 load("//bazel/private:image.bzl", "image_layers")
+load("//bazel/private:image_base.bzl", "image_base")
 load("//bazel/private:pycross_binary.bzl", "pycross_binary")
 
 _PLATFORM = Label("//bazel/platforms:linux_x86_64")
@@ -30,7 +31,8 @@ def py_image(
     Args:
         name: name of the image
         binary: label of the py_binary
-        base: label of the base image
+        base: label of the base image, of one for several platforms (`platforms` of `oci.pull`) the one for
+            the image's; None for none, and then `os` and `architecture` say what the image is for
         layers: list of further tar files that go between base and program, or a dict from the name
             of a further layer to patterns of what belongs in it
         target_platform: label of the platform
@@ -107,8 +109,18 @@ def _image(
         groups = groups,
         layers = further,
         format = format,
+        # Without a base the image is what these words say.
+        architecture = kwargs.get("architecture", "") if base == None else "",
         **common
     )
+    if base != None:
+        image_base(
+            name = name + "_platform_base",
+            base = base,
+            target_platform = target_platform,
+            **common
+        )
+        base = ":{}_platform_base".format(name)
     oci_image(
         name = name,
         base = base,

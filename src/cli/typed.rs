@@ -402,6 +402,12 @@ pub struct Check {
     /// Accept whatever is found in an image's files of this pattern (repeatable)
     #[arg(long, value_name = "PATTERN")]
     pub allow: Vec<String>,
+    /// Of images, only whether all of each is for TARGET: no layer is read
+    #[arg(long)]
+    pub platform_only: bool,
+    /// Make this file when everything passed, for build systems
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub passed: Option<PathBuf>,
     /// Talk to registries without TLS, or without checking it
     #[arg(long)]
     pub insecure: bool,

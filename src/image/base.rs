@@ -140,7 +140,11 @@ pub fn load_manifest(
     finish(contents, entry, &manifest, config, name, store)
 }
 
-fn open_manifest(contents: &dyn Contents, entry: &Descriptor) -> Result<(Manifest, ConfigFile)> {
+/// The manifest `entry` and the configuration it names.
+///
+/// # Errors
+/// [`Code::BrokenImage`].
+pub(super) fn open_manifest(contents: &dyn Contents, entry: &Descriptor) -> Result<(Manifest, ConfigFile)> {
     let manifest: Manifest = oci::from_bytes("image manifest", &contents.document(entry)?)?;
     let config = oci::from_bytes("image configuration", &contents.document(&manifest.config)?)?;
     Ok((manifest, config))

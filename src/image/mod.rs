@@ -15,6 +15,7 @@
 mod assemble;
 mod attest;
 mod base;
+mod base_platform;
 mod bytecode;
 pub mod check;
 mod codec;
@@ -55,6 +56,7 @@ pub use base::{
     Contents, LoadedImage, is_docker_archive, load, load_docker_archive, load_manifest, manifests,
     platform_of,
 };
+pub use base_platform::expect_platform;
 pub use codec::Compression;
 pub use configuration::RunOptions;
 pub use export::{Blob, Export, export};

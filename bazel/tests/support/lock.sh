@@ -30,6 +30,7 @@ make_project() {
     rm -rf "$made"
     cp -r "$repo/bazel/tests/lock" "$made"
     cp -r "$repo/bazel/tests/pythons" "$made/pythons"
+    cp "$repo/bazel/tests/doubles/rules_oci/oci/layout.bzl" "$made/"
     TEXT=$(cat) awk '$0 == "@PYCROSS_IMAGE@" { print ENVIRON["TEXT"]; next } { print }' "$made/MODULE.bazel.in" >"$made/all"
     cat "$made/pythons/pythons.MODULE.bazel" >>"$made/all"
     fill "$made/all" >"$made/MODULE.bazel"

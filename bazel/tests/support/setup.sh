@@ -97,6 +97,7 @@ make_workspace() {
     rm -rf "$folder"
     cp -r "$repo/bazel/tests/e2e" "$folder"
     cp -r "$repo/bazel/tests/pythons" "$folder/pythons"
+    cp "$repo/bazel/tests/doubles/rules_oci/oci/layout.bzl" "$folder/"
     mkdir "$folder/files"
     cp -l "$work"/files/*.whl "$work"/files/*.tar.gz "$folder/files/"
     rm -f "$folder"/files/ziglang-*

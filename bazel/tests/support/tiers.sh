@@ -51,6 +51,7 @@ tier_e2e() {
     # An image for each platform.
     run_image //:images_amd64 x86_64 "hello (3, 11) 6 0.4.8" "&lt;a&gt; x"
     run_image //:images_arm64 aarch64 "hello (3, 11) 6 0.4.8" "&lt;a&gt; x"
+    expect_bases
     keep_wheels
     digests >"$work/e2e.sha256"
 }
@@ -132,6 +133,20 @@ run_image() {
     echo "   $1 on $2 says: $said"
     shift 2
     for word; do [[ "$said" == *"$word"* ]] || die "it does not say $word"; done
+}
+
+# Each image is built upon the base of its own platform, and upon no other.
+expect_bases() {
+    local name image
+    for name in image:amd64 image_arm64:arm64 images_amd64:amd64 images_arm64:arm64; do
+        image=$(bazel cquery "//:${name%:*}" --output=files 2>/dev/null)
+        grep -rhqF "\"architecture\":\"${name#*:}\"" "$image/base/blobs" || die "${name%:*} has another base"
+    done
+    if bazel build //:image_on_another_base >"$work/refused.log" 2>&1; then die "a base for another machine is not refused"; fi
+    grep -F -A2 "is not for linux/amd64" "$work/refused.log" || { cat "$work/refused.log"; die "it is not said why"; }
+    grep -qF "its configuration says linux/arm64" "$work/refused.log" || die "the cause is not said"
+    grep -qF "hint: name the image for linux/amd64" "$work/refused.log" || die "there is no hint"
+    echo "   each image has the base of its platform"
 }
 
 # field FILE KEY: words of a JSON file.

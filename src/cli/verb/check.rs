@@ -25,6 +25,7 @@ pub fn run(arguments: &Check, context: &Context) -> Result<(), Failure> {
     for path in &arguments.paths {
         match super::image::named(path)? {
             Some(input) => subjects.push((path.clone(), Some(input))),
+            None if arguments.platform_only => return Err(no_image(path).into()),
             None => {
                 let wheels = wheels_of(std::slice::from_ref(path))?;
                 subjects.extend(wheels.into_iter().map(|wheel| (wheel, None)));
@@ -45,7 +46,8 @@ pub fn run(arguments: &Check, context: &Context) -> Result<(), Failure> {
                     (Vec::new(), Some(error))
                 }
             };
-            if !context.global.json {
+            // A build system repeats what its actions print.
+            if !context.global.json && !context.global.hermetic {
                 match &error {
                     None => print(&format!("{name}: ok"))?,
                     Some(error) => print(&format!("{name}: {}", error.code()))?,
@@ -91,7 +93,21 @@ pub fn run(arguments: &Check, context: &Context) -> Result<(), Failure> {
     if context.global.json {
         print_json(&CheckOutput { version: VERSION, target: target.to_string(), wheels: results })?;
     }
-    worst.map_or(Ok(()), |code| Err(Failure::Shown(code)))
+    if let Some(code) = worst {
+        return Err(Failure::Shown(code));
+    }
+    if let Some(path) = &arguments.passed {
+        std::fs::write(path, "").map_err(|error| Error::io("write", path, &error))?;
+    }
+    Ok(())
+}
+
+/// What `--platform-only` says of something that is not an image.
+fn no_image(path: &Path) -> Error {
+    let what = if path.exists() { "is no image" } else { "is not there" };
+    Error::new(Code::InputNotFound, format!("`{}` {what}", path.display()))
+        .cause("an image is an OCI layout, a docker archive, or `registry:REF`")
+        .hint("with Bazel, the `base` of a `py_image` is what `oci.pull` or `oci_image` of rules_oci gives")
 }
 
 /// The check of a whole image; gives its notes.
@@ -104,6 +120,10 @@ fn check_image(
     context: &Context,
 ) -> Result<Vec<String>> {
     let store = crate::image::LayerStore::new(cache);
+    if arguments.platform_only {
+        super::image::expect_platform(input, &target, store, access, context)?;
+        return Ok(Vec::new());
+    }
     let image = super::image::open(input, &target, store, access, context)?;
     let (findings, python) = crate::image::examine::check(&image, target, &arguments.allow);
     crate::image::check::judge(&findings)?;

@@ -197,6 +197,32 @@ pub fn open(
     }
 }
 
+/// Says that everything in the image is for `target`. Only a docker archive's layers are read.
+///
+/// # Errors
+/// As [`image::expect_platform`]; [`Code::Network`].
+pub fn expect_platform(
+    input: &Input,
+    target: &Target,
+    store: LayerStore<'_>,
+    access: Access,
+    context: &Context,
+) -> Result<()> {
+    match input {
+        Input::Layout { folder, tag } => {
+            let layout = OciLayout::new(folder);
+            let root = layout.find(tag.as_deref())?;
+            image::expect_platform(&layout, &root, target, &format!("oci:{}", folder.display()))
+        }
+        Input::Registry(reference) => {
+            let client = Client::new(reference, access.insecure, access.offline, &context.report)?;
+            let repository = Repository { client: &client, store };
+            image::expect_platform(&repository, &repository.root()?, target, &reference.to_string())
+        }
+        Input::Scratch | Input::Docker { .. } => open(input, target, store, access, context).map(drop),
+    }
+}
+
 /// The image that `path` names, where it is one: by its kind (`oci:`, `docker:`, `registry:`), or because
 /// a layout or docker archive is there.
 pub fn named(path: &std::path::Path) -> Result<Option<Input>> {
