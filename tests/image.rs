@@ -452,6 +452,45 @@ fn an_image_may_be_a_folder() {
 }
 
 #[test]
+fn a_function_service_gets_packages_and_application_alone() {
+    let room = scene();
+    let said = made(&room, &["-o", "zip:function.zip"]);
+    let bytes = fs::read(room.join("function.zip")).unwrap();
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(&bytes)).unwrap();
+    let names: Vec<String> = archive.file_names().map(|name| name.unwrap().into_owned()).collect();
+    assert!(names.is_sorted());
+    for name in ["main.py", "two.py"] {
+        assert!(names.iter().any(|known| known == name), "{name} is not in {names:?}");
+    }
+    assert!(names.iter().all(|name| !name.starts_with("opt/") && !name.ends_with(".pth")), "{names:?}");
+    // Programs, and RECORD speaks of where they are here.
+    let record = names.iter().find(|name| name.ends_with(".dist-info/RECORD")).unwrap().clone();
+    let text = std::io::read_to_string(archive.by_name(&record).unwrap()).unwrap();
+    for line in text.lines() {
+        let path = line.split(',').next().unwrap();
+        assert!(names.iter().any(|name| name == path), "`{path}` of RECORD is not there");
+    }
+    assert!(said["reference"].as_str().unwrap().starts_with("zip:function.zip@sha256:"));
+    made(&room, &["-o", "zip:again.zip"]);
+    assert!(bytes == fs::read(room.join("again.zip")).unwrap(), "the same bytes");
+
+    // A link stands for its file; one to a folder cannot.
+    std::os::unix::fs::symlink("main.py", room.join("src/entry.py")).unwrap();
+    made(&room, &["-o", "zip:linked.zip"]);
+    let linked = fs::read(room.join("linked.zip")).unwrap();
+    let mut archive = zip::ZipArchive::new(std::io::Cursor::new(linked)).unwrap();
+    assert!(archive.by_name("entry.py").unwrap().is_file());
+    fs::create_dir(room.join("src/folder")).unwrap();
+    std::os::unix::fs::symlink("folder", room.join("src/other")).unwrap();
+    image(&room, &[&ALL[..], &["-o", "zip:bad.zip"]].concat()).failed(2, "WB0101").says("link `other`");
+    assert!(!room.join("bad.zip").exists());
+    fs::remove_file(room.join("src/other")).unwrap();
+    // The application must not replace a package.
+    fs::write(room.join("src/two.py"), "").unwrap();
+    image(&room, &[&ALL[..], &["-o", "zip:bad.zip"]].concat()).failed(1, "WB0440").says("two.py");
+}
+
+#[test]
 fn one_layer_from_a_list() {
     let room = scene();
     room.write("file", "#!/bin/sh\n");

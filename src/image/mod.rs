@@ -10,7 +10,7 @@
 //!   made from
 //! - sources: `site` (wheels), `source` (folders and archives), `bytecode`, `base` (images)
 //! - the whole: `root` (layers over each other), `python` (the interpreter in it), `check`
-//! - documents and places: `configuration`, `oci`, `layout`, `docker`, `registry`, `output`
+//! - documents and places: `configuration`, `oci`, `layout`, `docker`, `registry`, `output`, `unpack`, `function`
 
 mod assemble;
 mod attest;
@@ -27,6 +27,7 @@ mod estargz;
 pub mod examine;
 mod export;
 mod facts;
+mod function;
 mod layer_reader;
 mod layout;
 mod linker_cache;
@@ -61,6 +62,7 @@ pub use codec::Compression;
 pub use configuration::RunOptions;
 pub use export::{Blob, Export, export};
 pub use facts::{ElfFacts, FileFacts, LayerFacts, PathFacts};
+pub use function::write_function;
 pub use layout::OciLayout;
 pub use manifest_layer::LayerManifest;
 pub use oci::Platform;

@@ -16,6 +16,8 @@ pub enum Output {
     Registry(Reference),
     /// `dir:PATH`
     Folder(PathBuf),
+    /// `zip:FILE`
+    Zip(PathBuf),
 }
 
 /// `--base`, and the image that `check` and `inspect` look at.
@@ -48,6 +50,7 @@ impl Output {
             }
             "registry" => Reference::parse(rest).map(Self::Registry),
             "dir" => Ok(Self::Folder(PathBuf::from(rest))),
+            "zip" => Ok(Self::Zip(PathBuf::from(rest))),
             _ => Err(unknown(text)),
         }
     }
@@ -125,6 +128,7 @@ fn named(text: &str) -> (PathBuf, Option<String>) {
 fn unknown(text: &str) -> Error {
     Error::new(Code::ImageReference, format!("`{text}` is no place for an image"))
         .hint("write `-o oci:DIR`, `-o docker:FILE:NAME:TAG` or `-o registry:HOST/REPOSITORY:TAG`")
+        .hint("files alone: `-o dir:PATH`, for a function service `-o zip:FILE`")
 }
 
 #[cfg(test)]

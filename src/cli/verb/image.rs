@@ -58,7 +58,12 @@ pub fn run(arguments: &typed::Image, context: &Context) -> Result<()> {
         }
         _ => None,
     };
+    if let (Output::Zip(_) | Output::Folder(_), [_, _, ..]) = (&output, &targets[..]) {
+        return Err(Error::new(Code::Usage, "a folder or zip is of one platform")
+            .hint("name one `--target` for each"));
+    }
     let mut images = Vec::new();
+    let mut function = None;
     for target in &targets {
         let mut wheels = wheels.clone();
         if let Some((house, lock, selection, python)) = &chosen {
@@ -89,6 +94,9 @@ pub fn run(arguments: &typed::Image, context: &Context) -> Result<()> {
             return Err(Error::new(Code::Bytecode, format!("`--compile` has Python {}", compiler.version))
                 .cause(format!("the image has {}", image.python.describe()))
                 .hint(format!("name the version: `--python {}`", image.python.version)));
+        }
+        if let Output::Zip(file) = &output {
+            function = Some(image::write_function(&image, &request, file, &cache, &context.report)?);
         }
         images.push(image);
     }
@@ -129,12 +137,14 @@ pub fn run(arguments: &typed::Image, context: &Context) -> Result<()> {
             format!("registry:{named}")
         }
         Output::Folder(path) => {
-            let [only] = &images[..] else {
-                return Err(Error::new(Code::Usage, "a folder holds the image of one platform")
-                    .hint("name one `--target` for each folder"));
-            };
-            image::unpack(only, path)?;
+            for image in &images {
+                image::unpack(image, path)?;
+            }
             format!("dir:{}@{digest}", path.display())
+        }
+        Output::Zip(file) => {
+            let sha256 = function.ok_or_else(|| Error::bug("no zip was written"))?;
+            format!("zip:{}@sha256:{sha256}", file.display())
         }
     };
     show(&images, context);
