@@ -32,6 +32,27 @@ fn c(name: &str, head: &str, answer: &str) -> Source {
 }
 
 #[test]
+fn what_the_command_line_names_is_there() {
+    let room = Room::new();
+    let sdist = Source::in_tree("named").sdist(&room);
+    for (flags, hint) in [
+        (["--build-dep", "none.whl"], "--build-requires"),
+        (["--zig", "none"], ""),
+        (["--uv", "none"], ""),
+        (["--sysroot", "none"], ""),
+        (["--sources", "none"], ""),
+    ] {
+        let ran =
+            room.build(&sdist, TARGET).args(flags).arg("--no-cache").ran().failed(2, "WB0106").says("none");
+        assert!(hint.is_empty() || ran.stderr.contains(hint), "{ran}");
+    }
+    room.build(&sdist, TARGET).args(["--memory", "1"]).ran().failed(2, "WB0101").hints("--memory 64MiB");
+    room.build(&sdist, TARGET).args(["--disk", "1k"]).ran().failed(2, "WB0101").hints("--disk 1MiB");
+    room.build(&room.join("none=="), TARGET).ran().failed(2, "WB0106").hints("NAME==VERSION");
+    room.build(&sdist, TARGET).arg("@/dev/zero").ran().failed(2, "WB0106").says("larger than 16 MiB");
+}
+
+#[test]
 fn release_for_another_python() {
     let info = "Metadata-Version: 2.1\nName: later\nVersion: 1.0\nRequires-Python: >=3.99\n";
     build(&c("later", "", "1").file("PKG-INFO", info), &[])

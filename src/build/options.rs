@@ -41,7 +41,8 @@ impl Source {
             }
             _ if is_name(text) => Err(Error::new(Code::InputNotFound, format!("no file or folder `{text}`"))
                 .hint(format!("for a package of the index name the version: `{text}==VERSION`"))),
-            _ => Err(Error::new(Code::InputNotFound, format!("no file or folder `{text}`"))),
+            _ => Err(Error::new(Code::InputNotFound, format!("no file or folder `{text}`"))
+                .hint("name a file, a folder, or a package of the index with its version: `NAME==VERSION`")),
         }
     }
 

@@ -36,8 +36,14 @@ impl Built {
             Error::io("make the output folder", folder, &e).hint("name another with `-o DIR`")
         })?;
         let path = folder.join(&self.entry.file);
-        place(folder, &folder.join(Provenance::file_name(&self.entry.file)), &self.provenance)?;
-        place(folder, &path, &self.wheel)?;
+        let provenance = folder.join(Provenance::file_name(&self.entry.file));
+        place(folder, &provenance, &self.provenance)?;
+        place(folder, &path, &self.wheel).inspect_err(|_| {
+            // It speaks of no wheel then.
+            if !path.exists() {
+                let _ = fs::remove_file(&provenance);
+            }
+        })?;
         Ok(path)
     }
 }

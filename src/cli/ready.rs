@@ -48,7 +48,21 @@ pub fn zig(typed: Option<&PathBuf>, config: &Config, tools: &Tools<'_>) -> Resul
             tools.adopt("zig", wheel)?;
             Ok(None)
         }
+        Some(zig) if !zig.is_file() => {
+            Err(Error::new(Code::InputNotFound, format!("there is no zig at `{}`", zig.display())))
+        }
         other => Ok(other.cloned()),
+    }
+}
+
+/// The wheels of `--build-dep`, each of which has to be there.
+pub fn build_deps(typed: &[PathBuf]) -> Result<Vec<PathBuf>> {
+    match typed.iter().find(|wheel| !wheel.is_file()) {
+        Some(wheel) => {
+            Err(Error::new(Code::InputNotFound, format!("there is no file `{}`", wheel.display()))
+                .hint("`--build-dep` takes wheels; a name is taken by `--build-requires`"))
+        }
+        None => Ok(typed.to_vec()),
     }
 }
 
@@ -70,6 +84,20 @@ pub fn targets(typed: &[String], config: &Config) -> Result<Vec<String>> {
             .hint("say what to build for, for example `--target x86_64-linux`"));
     }
     Ok(typed)
+}
+
+/// Reads the size of a limit. Nothing starts within less than `least` MiB.
+///
+/// # Errors
+/// As [`size`].
+pub fn limit(flag: &str, text: &str, least: u64) -> Result<u64> {
+    match size(flag, text)? {
+        bytes if bytes < least << 20 => {
+            Err(Error::new(Code::Usage, format!("`{flag} {text}` is too little to start a build"))
+                .hint(format!("give at least `{flag} {least}MiB`")))
+        }
+        bytes => Ok(bytes),
+    }
 }
 
 /// Reads `4GiB`, `512M`, `1000000` as bytes; units are powers of 1024.
@@ -119,6 +147,8 @@ mod tests {
         assert_eq!(size("--memory", "4GiB").unwrap(), 4 << 30);
         assert_eq!(size("--memory", "1.5k").unwrap(), 1536);
         assert_eq!(size("--memory", "100").unwrap(), 100);
+        assert_eq!(limit("--disk", "1MiB", 1).unwrap(), 1 << 20);
+        assert!(limit("--memory", "63M", 64).unwrap_err().hints()[0].contains("--memory 64MiB"));
         for bad in ["", "4XB", "-1", "GiB", "0", "1e400"] {
             assert_eq!(size("--memory", bad).unwrap_err().code(), Code::Usage, "{bad}");
         }

@@ -144,7 +144,7 @@ pub struct Compiling {
     #[arg(long, value_name = "SIZE", env = "WHEELBUILD_DISK")]
     pub disk: Option<String>,
     /// Stop a build after this many seconds
-    #[arg(long, value_name = "SECONDS", env = "WHEELBUILD_TIMEOUT")]
+    #[arg(long, value_name = "SECONDS", env = "WHEELBUILD_TIMEOUT", value_parser = clap::value_parser!(u64).range(1..))]
     pub timeout: Option<u64>,
     /// Use this zig instead of the pinned one; the pinned one's own wheel stands for it
     #[arg(long, value_name = "PATH", env = "WHEELBUILD_ZIG", value_hint = ValueHint::FilePath)]

@@ -1,6 +1,7 @@
 //! From the words of a command line to those that clap reads: `@FILE` and the default verb.
 
 use std::ffi::OsString;
+use std::io::Read;
 
 use clap::CommandFactory;
 
@@ -14,10 +15,7 @@ pub fn expand(words: impl IntoIterator<Item = OsString>) -> Result<Vec<OsString>
     for (position, word) in words.into_iter().enumerate() {
         match word.to_str().and_then(|text| text.strip_prefix('@')) {
             Some(file) if position > 0 && !file.is_empty() => {
-                let text = std::fs::read_to_string(file).map_err(|e| {
-                    Error::new(Code::InputNotFound, format!("cannot read the argument file `{file}`"))
-                        .cause(e.to_string())
-                })?;
+                let text = read(file)?;
                 out.extend(text.lines().filter(|line| !line.is_empty()).map(OsString::from));
             }
             _ => out.push(word),
@@ -27,6 +25,23 @@ pub fn expand(words: impl IntoIterator<Item = OsString>) -> Result<Vec<OsString>
         out.insert(1.min(out.len()), OsString::from("build"));
     }
     Ok(out)
+}
+
+/// More than any command line; a device would never end.
+const LARGEST_FILE: u64 = 16 << 20;
+
+/// The text of an argument file.
+fn read(file: &str) -> Result<String> {
+    let failed = |why: String| {
+        Error::new(Code::InputNotFound, format!("cannot read the argument file `{file}`")).cause(why)
+    };
+    let open = std::fs::File::open(file).map_err(|error| failed(error.to_string()))?;
+    let mut text = String::new();
+    let read = open.take(LARGEST_FILE + 1).read_to_string(&mut text);
+    match read.map_err(|error| failed(error.to_string()))? as u64 > LARGEST_FILE {
+        true => Err(failed(format!("it is larger than {} MiB", LARGEST_FILE >> 20))),
+        false => Ok(text),
+    }
 }
 
 /// True when the first word that is no flag is a verb, or when only help or the version is asked.
@@ -101,6 +116,8 @@ mod tests {
         std::fs::write(&file, "a b.tar.gz\n\n--target\nx86_64-linux\n").unwrap();
         let line = [OsString::from("wheelbuild"), format!("@{}", file.display()).into()];
         assert_eq!(expand(line).unwrap(), ["wheelbuild", "build", "a b.tar.gz", "--target", "x86_64-linux"]);
+        let endless = expand([OsString::from("wheelbuild"), OsString::from("@/dev/zero")]).unwrap_err();
+        assert!(endless.causes()[0].contains("16 MiB"), "{endless:?}");
         let error = expand([OsString::from("wheelbuild"), OsString::from("@/nonexistent")]).unwrap_err();
         assert_eq!(error.code(), Code::InputNotFound);
     }

@@ -53,7 +53,14 @@ impl Error {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => Code::DiskFull,
             _ => Code::Io,
         };
-        Self::new(code, format!("cannot {action} `{}`", path.display())).cause(source.to_string())
+        let error =
+            Self::new(code, format!("cannot {action} `{}`", path.display())).cause(source.to_string());
+        match code {
+            Code::DiskFull => {
+                error.hint("make room there, or name another place: `--cache-dir DIR`, `-o DIR`")
+            }
+            _ => error,
+        }
     }
 
     /// A state that our own code should make impossible.

@@ -315,7 +315,7 @@ fn options(arguments: &Build, context: &Context, config: &Config) -> Result<Opti
         env,
         compilers: compilers(arguments),
         config_settings: settings,
-        build_deps: arguments.build_dep.clone(),
+        build_deps: ready::build_deps(&arguments.build_dep)?,
         build_requires: arguments.build_requires.clone(),
         build_lock: arguments.build_lock.clone().or_else(|| config.build_lock.clone()),
         upgrade: arguments.upgrade,
@@ -359,13 +359,13 @@ pub fn how_options(how: &How, context: &Context, config: &Config) -> Result<Opti
 pub fn compiling_options(how: &Compiling, context: &Context, config: &Config) -> Result<Options> {
     let mut limits = Limits::default();
     if let Some(text) = how.memory.as_ref().or(config.memory.as_ref()) {
-        limits.memory = ready::size("--memory", text)?;
+        limits.memory = ready::limit("--memory", text, 64)?;
     }
     if let Some(processes) = how.processes.or(config.processes) {
         limits.processes = processes;
     }
     if let Some(text) = how.disk.as_ref().or(config.disk.as_ref()) {
-        limits.disk = ready::size("--disk", text)?;
+        limits.disk = ready::limit("--disk", text, 1)?;
     }
     if let Some(time) = ready::timeout(how, config) {
         limits.time = time;
