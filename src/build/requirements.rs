@@ -188,7 +188,12 @@ impl Builder<'_> {
             }
         }
         let entry = LockedBuild::new(&job.subject, sdist, job.python, requirements.pinned.clone(), sources);
-        BuildLock::update(&self.lock_path(job)?, |lock| lock.set(entry.clone()))?;
+        let own = self.lock_path(job)?;
+        if BuildLock::read(&own).is_err() {
+            // A damaged record of our own is made anew, as `locked` says.
+            std::fs::remove_file(&own).map_err(|error| Error::io("remove", &own, &error))?;
+        }
+        BuildLock::update(&own, |lock| lock.set(entry.clone()))?;
         match &self.options.build_lock {
             Some(path) => BuildLock::update(path, |lock| lock.set(entry)),
             None => Ok(()),

@@ -153,7 +153,12 @@ impl Client {
             }
             let called = abandonable(move || request.call());
             let response = match called {
-                Ok(response) => response.map_err(|error| failure(&url, &error))?,
+                Ok(response) => response.map_err(|error| {
+                    let uri = url.as_str().parse::<ureq::http::Uri>();
+                    let used = |proxy: &&ureq::Proxy| uri.is_ok_and(|uri| !proxy.is_no_proxy(&uri));
+                    let proxy = agent.config().proxy().filter(used);
+                    by_way_of(failure(&url, &error), proxy)
+                })?,
                 Err(_) => return Err(interrupted()),
             };
             let status = response.status().as_u16();
@@ -324,6 +329,18 @@ fn failure(url: &Url, error: &ureq::Error) -> Failure {
         Http::Io(_) | Http::ConnectionFailed | Http::Protocol(_) => Failure::passing(ours.cause(text)),
         _ => Failure::lasting(ours.cause(text)),
     }
+}
+
+/// `failure`, and whether it is the proxy's: what it says is not about the host that was asked.
+fn by_way_of(mut failure: Failure, proxy: Option<&ureq::Proxy>) -> Failure {
+    failure.error = match proxy {
+        Some(proxy) => failure
+            .error
+            .cause(format!("by way of the proxy `{}:{}`", proxy.host(), proxy.port()))
+            .hint("the proxy is what `https_proxy`, `http_proxy` or pip's configuration says; `no_proxy=HOST` leaves it out"),
+        None => failure.error.hint("check the network; behind a proxy say which: `https_proxy=URL`"),
+    };
+    failure
 }
 
 /// The process is to end.
