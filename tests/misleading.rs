@@ -3,7 +3,7 @@
 mod common;
 
 use common::source::{Source, c_module, setup_py};
-use common::{Ran, Room, TARGET, members};
+use common::{Ran, Room, TARGET, member, members};
 
 /// Builds `source` in `room`. What fails leaves no wheel.
 fn build(room: &Room, source: &Source, target: &str, more: &[&str]) -> Ran {
@@ -38,6 +38,35 @@ fn a_program_that_meson_makes_for_the_build_machine_runs() {
         .file("generated.c", c_module("generated", "#include \"made.h\"\n", "MADE"));
     let wheel = build(&room, &source, TARGET, &[]).succeeded().wheel(&room);
     assert!(members(&wheel).iter().any(|name| name.ends_with("-aarch64-linux-gnu.so")));
+}
+
+/// The rule goes on when the program does not run, and a header without the value compiles.
+#[test]
+fn a_program_of_the_target_whose_failure_is_ignored() {
+    let source = Source::new("ignored")
+        .file(
+            "pyproject.toml",
+            "[build-system]\nrequires = ['scikit-build-core']\nbuild-backend = 'scikit_build_core.build'\n\
+             [project]\nname = 'ignored'\nversion = '1.0'\n",
+        )
+        .file(
+            "CMakeLists.txt",
+            "cmake_minimum_required(VERSION 3.15)\nproject(ignored C)\n\
+             find_package(Python REQUIRED COMPONENTS Interpreter Development.Module)\n\
+             add_executable(gen gen.c)\n\
+             add_custom_command(OUTPUT made.h COMMAND gen made.h || true\n\
+             COMMAND ${CMAKE_COMMAND} -E touch made.h DEPENDS gen)\n\
+             Python_add_library(ignored MODULE ignored.c made.h WITH_SOABI)\n\
+             target_include_directories(ignored PRIVATE ${CMAKE_BINARY_DIR})\n\
+             install(TARGETS ignored DESTINATION .)\n",
+        )
+        .file("gen.c", GENERATOR)
+        .file(
+            "ignored.c",
+            c_module("ignored", "#include \"made.h\"\n#ifndef MADE\n#define MADE 0\n#endif\n", "MADE"),
+        );
+    let room = Room::new();
+    build(&room, &source, TARGET, &[]).failed(1, "WB0408").says("`gen`").hints("build-cc");
 }
 
 /// A module, `setup` as setup.py, and the C source of an extension that compiles.
@@ -103,6 +132,22 @@ fn a_build_system_that_gave_up() {
         print('CMake Error at CMakeLists.txt:3 (message):\\n  no\\n', flush=True)\n\
         setup(name='without', version='1.0', py_modules=['without'])\n";
     lost(&package("without", setup), "its build went on after this: CMake stops: no");
+}
+
+/// Scripts take `-mavx2` when the machine at hand has it; what the wheel runs on may have less.
+#[test]
+fn the_build_machine_s_processor_is_not_seen() {
+    let setup = "text = open('/proc/cpuinfo').read()\nopen('seen.py', 'w').write('text = %r\\n' % text)\n\
+        from setuptools import setup\nsetup(name='seen', version='1.0', py_modules=['seen'])\n";
+    for (target, has) in [("x86_64-linux", "fxsr sse sse2"), (TARGET, "fp asimd")] {
+        let room = Room::new();
+        let ran = build(&room, &Source::with_setup("seen", setup), target, &[]).succeeded();
+        if ran.stderr.contains("less than namespaces") {
+            return common::skip("there are no namespaces to hide it in");
+        }
+        let seen = String::from_utf8(member(&ran.wheel(&room), "seen.py")).unwrap();
+        assert!(seen.contains(has) && seen.contains("processor\\t: 0") && !seen.contains("avx"), "{seen}");
+    }
 }
 
 /// Without PKG-INFO only METADATA says it.

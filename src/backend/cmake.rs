@@ -57,6 +57,12 @@ pub fn refused_programs(support: &Path) -> Vec<String> {
     programs
 }
 
+/// Whether a refused program was a check of CMake's (`try_run`), which has an answer for that, and not a
+/// step of the build.
+pub fn is_check(program: &str) -> bool {
+    program.contains("/CMakeFiles/CMakeScratch/") || program.contains("/CMakeFiles/CMakeTmp/")
+}
+
 /// The program CMake runs target programs with. CMake also runs the build machine's Python through
 /// it (policy CMP0190), so that runs and anything the build made is refused.
 pub(super) fn emulator(paths: &Paths) -> String {

@@ -33,3 +33,9 @@ pub(super) fn config_site(target: &Target) -> String {
          ac_cv_buggy_getaddrinfo=no\n"
     )
 }
+
+/// `/proc/cpuinfo` of the least machine that wheels of the target run on, with one processor: scripts choose
+/// `-mavx2` and the like by what they read there, and the build machine's processor must not decide that.
+pub(super) fn cpuinfo(target: &Target) -> String {
+    format!("processor\t: 0\n{}\n\n", target.arch.cpuinfo.join("\n"))
+}

@@ -24,7 +24,7 @@ use crate::report::{Error, Result};
 use crate::target::{PythonVersion, Target};
 
 pub use answer::{Answer, Outcome, read_answer};
-pub use cmake::refused_programs;
+pub use cmake::{is_check, refused_programs};
 pub use environment::hook_environment;
 pub use rust::RustView;
 pub use wanted::{Supplied, Wanted, is_used, read_wanted};
@@ -75,6 +75,9 @@ pub struct Subject<'a> {
     pub source_date_epoch: u64,
 }
 
+/// The support file that stands for `/proc/cpuinfo`.
+pub const CPUINFO: &str = "cpuinfo";
+
 /// PEP 517 config settings: a value, or several under one key.
 pub type ConfigSettings = BTreeMap<String, Vec<String>>;
 
@@ -109,6 +112,7 @@ pub fn write_support(
 ) -> Result<()> {
     HOOK.iter().try_for_each(|(name, text)| write(folder, name, text))?;
     write(folder, "config.site", &configure::config_site(subject.target))?;
+    write(folder, CPUINFO, &configure::cpuinfo(subject.target))?;
     write(folder, "toolchain.cmake", &cmake::toolchain_file(paths, subject.target))?;
     write(folder, "provider.cmake", cmake::PROVIDER)?;
     wanted::place(folder, paths, subject.tree, subject.sources)?;

@@ -40,6 +40,16 @@ pub(super) fn of_hooks(
     with_library(error, calls, &log).log(layout.hook_log())
 }
 
+/// The error of a build that ran `program`, made for the target, and went on without what it would have given.
+pub(super) fn of_ignored_program(job: &Job<'_>, program: &str) -> Error {
+    let name = program.rsplit('/').next().unwrap_or(program);
+    Error::new(Code::TargetProgram, format!("building {} for {} failed", job.subject, job.target))
+        .cause(format!(
+            "a build step ran `{name}`, a program compiled for the target, and went on without what it gives"
+        ))
+        .hint(diagnosis::BUILD_COMPILER)
+}
+
 /// `error`, and if a header or library is missing that the catalogue has, how to ask for it.
 fn with_library(error: Error, calls: &[Call], log: &str) -> Error {
     let known = match error.code() {

@@ -104,6 +104,9 @@ impl Builder<'_> {
                     }
                     self.drop_unused_sources(&mut work.requirements, &layout.support.host);
                     for program in backend::refused_programs(&layout.support.host) {
+                        if !backend::is_check(&program) {
+                            return Err(failure::of_ignored_program(job, &program).log(layout.hook_log()));
+                        }
                         self.report.warn(format!(
                             "{}: a check of CMake wanted to run `{program}`, which is for the target, and took \
                              no for its answer; `-C cmake.define.NAME=VALUE` answers it beforehand",
@@ -211,6 +214,10 @@ impl Builder<'_> {
         }
         let mut sandbox = self.sandbox(job, layout, compilers, rust, env)?;
         sandbox.mounts.push(Mount::at(view_folder, &layout.view.inside));
+        if job.isolation.moves_paths() {
+            let cpuinfo = layout.support.host.join(backend::CPUINFO);
+            sandbox.mounts.push(Mount::at(cpuinfo, process::CPUINFO));
+        }
         let command = Command {
             program: env.inside.join("bin/python"),
             args: vec![

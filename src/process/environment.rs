@@ -10,6 +10,9 @@ use serde::Deserialize;
 /// HOME inside the namespaces: empty, in memory, gone after the run.
 pub const BUILD_HOME: &str = "/build/home";
 
+/// Where a run in namespaces is given the file that it shall see as `/proc/cpuinfo`, by a mount of its own.
+pub const CPUINFO: &str = "/etc/cpuinfo";
+
 /// What every hook gets, whoever starts it and wherever.
 ///
 /// `path` is PATH, `home` and `tmp` are HOME and TMPDIR as the run sees them (in namespaces

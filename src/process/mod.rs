@@ -27,7 +27,7 @@ mod sandbox;
 mod supervisor;
 
 pub use capture::{Output, capture, capture_in};
-pub use environment::{BUILD_HOME, base_environment, passthrough};
+pub use environment::{BUILD_HOME, CPUINFO, base_environment, passthrough};
 pub use interrupt::Interrupt;
 pub use isolation::{Isolation, IsolationChoice, available, choose, expect, set_supervisor};
 pub use memory::give_back_large_buffers;

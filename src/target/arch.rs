@@ -44,6 +44,7 @@ pub struct Arch {
     pub zig_cpu: Option<String>,
     pub emulation: String,
     pub loader_folder: String,
+    pub cpuinfo: Vec<String>,
 }
 
 #[derive(Deserialize)]

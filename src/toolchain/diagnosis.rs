@@ -12,6 +12,10 @@ use crate::target::{Libc, Target};
 
 use super::driver::{self, Call, Kind, Probe, Tool, missing_library_reason};
 
+/// What helps a build that runs what it made for the target.
+pub const BUILD_COMPILER: &str = "a program that the build runs must be made by the build machine's compiler: \
+    `build-cc`, or $CC_FOR_BUILD, $BUILD_CC, $HOSTCC";
+
 /// How many lines of a compiler's output go with a cause.
 const LINES: usize = 5;
 

@@ -13,7 +13,7 @@ use rustix::mount::{
 use rustix::process::{Gid, Uid, pivot_root};
 
 use super::{Sandbox, Step, Trying, mountinfo};
-use crate::process::{BUILD_HOME, Mount};
+use crate::process::{BUILD_HOME, CPUINFO, Mount};
 
 /// Folders of the machine that hold programs and libraries. Where it has a link there (merged
 /// /usr) the run sees the same link.
@@ -153,6 +153,13 @@ pub fn finish() -> Step<()> {
     // No namespaces within: they would give back rights that a bug of the kernel needs.
     for kind in ["user", "mnt", "net", "pid", "ipc", "uts", "cgroup", "time"] {
         let _ = std::fs::write(format!("/proc/sys/user/max_{kind}_namespaces"), "0");
+    }
+    // What the processor can do is the build machine's, unless the caller gave another answer.
+    match mount_bind(CPUINFO, "/proc/cpuinfo") {
+        Ok(()) => mount_remount("/proc/cpuinfo", MountFlags::BIND | MountFlags::RDONLY | flags, "")
+            .trying(|| "show another processor".to_owned())?,
+        Err(Errno::NOENT) => {}
+        Err(error) => return Err(error).trying(|| "show another processor".to_owned()),
     }
     // Matters where the run is root outside: its files in /proc can be written without any right.
     for place in ["/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/acpi"] {

@@ -67,7 +67,7 @@ fn target_program(calls: &[Call], lines: &[&str]) -> Option<Error> {
     });
     error = with_lines(error, &lines[at..], 2);
     error = asked.into_iter().fold(error, |error, line| error.line(*line));
-    Some(error.hint("a program that the build runs must be made by the build machine's compiler: `build-cc`, or $CC_FOR_BUILD, $BUILD_CC, $HOSTCC"))
+    Some(error.hint(super::BUILD_COMPILER))
 }
 
 /// The program that `line` names and the call that linked it.
