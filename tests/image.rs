@@ -384,6 +384,26 @@ fn any_image_is_checked_and_described() {
         assert!(image["interpreter"].as_str().unwrap().contains("3.11.4"));
         room.wheelbuild(["inspect", subject]).ran().succeeded();
     }
+    // As a page, and against another.
+    wheel(&room, "one-2-py3-none-any.whl", &[("one/__init__.py", b"new = 1\n")]);
+    let words = ["one-2-py3-none-any.whl", "--interpreter", "tree", "-o", "oci:new"];
+    image(&room, &words).succeeded();
+    let against = ["inspect", "oci:new", "--against", "out.tar"];
+    let said = room
+        .wheelbuild(against.into_iter().chain(["--json", "--html", "page.html"]))
+        .ran()
+        .succeeded()
+        .json();
+    let difference = &said["difference"][0];
+    assert_eq!(difference["shared_layers"], 1, "the interpreter");
+    assert_eq!(difference["packages"][0]["here"]["version"], "2");
+    assert_eq!(difference["packages"][1]["here"], Value::Null, "two is in the other only");
+    let page = fs::read_to_string(room.join("page.html")).unwrap();
+    for part in ["<svg", "one-2.dist-info", "Difference, linux/amd64", "interpreter"] {
+        assert!(page.contains(part), "{part} is not in the page");
+    }
+    assert!(room.wheelbuild(against).ran().succeeded().stdout.contains("1 layers shared"));
+    room.wheelbuild(["inspect", "one-2-py3-none-any.whl", "--html", "no.html"]).ran().failed(2, "WB0101");
     // An image that was made without the check.
     wheel(&room, "foreign-1-cp311-cp311-linux_x86_64.whl", &[("foreign.so", &elf(ARM64))]);
     let words =

@@ -58,7 +58,14 @@ impl Locked {
         let text = fs::read_to_string(self.room.join(house).join("run.jsonl")).unwrap();
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!((&lines[0]["line"], &lines[lines.len() - 1]["line"]), (&"run".into(), &"end".into()));
-        lines.into_iter().filter(|line| line["line"] == "package").collect()
+        let lines: Vec<Value> = lines.into_iter().filter(|line| line["line"] == "package").collect();
+        // The page says the same.
+        let page = fs::read_to_string(self.room.join(house).join("report.html")).unwrap();
+        for line in &lines {
+            let shown = line["file"].as_str().unwrap_or_else(|| line["name"].as_str().unwrap());
+            assert!(page.contains(shown), "{shown} is not in report.html");
+        }
+        lines
     }
 
     /// What ended how, by name, over all cells.
@@ -99,7 +106,7 @@ fn contents(house: &Path) -> BTreeMap<String, Vec<u8>> {
             let name = entry.path().strip_prefix(house).unwrap().display().to_string();
             (name, fs::read(entry.path()).unwrap())
         })
-        .filter(|(name, _)| name != "run.jsonl")
+        .filter(|(name, _)| !["run.jsonl", "report.html"].contains(&name.as_str()))
         .collect()
 }
 

@@ -378,8 +378,8 @@ const PREFILL_HELP: &str = "\
 --jobs and --memory are for all builds together.
 
 WHEELHOUSE gets files/ (the wheels), simple/ (their index), pylock.toml and requirements.txt (they name
-the wheels with their own hashes) and run.jsonl (what was done). Standard output is the path of each
-wheel, one a line.
+the wheels with their own hashes), run.jsonl (what was done) and report.html (the same to look at).
+Standard output is the path of each wheel, one a line.
 
 Exit code 0: everything that the locks want is there. 1: something failed or is impossible; the rest is
 there. What other shards build is no failure.";
@@ -433,6 +433,12 @@ pub struct Inspect {
     /// A wheel, an sdist, or an image: an OCI layout, a docker archive, `registry:REF`
     #[arg(value_name = "FILE|IMAGE", value_hint = ValueHint::AnyPath)]
     pub file: PathBuf,
+    /// Another image: say what differs
+    #[arg(long, value_name = "IMAGE", value_hint = ValueHint::AnyPath)]
+    pub against: Option<PathBuf>,
+    /// Write an image as a page to look at, in one file
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub html: Option<PathBuf>,
     /// Talk to registries without TLS, or without checking it
     #[arg(long)]
     pub insecure: bool,

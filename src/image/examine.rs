@@ -78,6 +78,7 @@ pub fn describe(image: &LoadedImage) -> Value {
             "files": files,
             "unpacked": size,
             "hidden": hidden,
+            "contents": contents(&root, number),
         }));
     }
     let packages = packages(image, &root);
@@ -92,6 +93,30 @@ pub fn describe(image: &LoadedImage) -> Value {
     });
     value["advice"] = json!(advice(image, &root, hidden_in_all));
     value
+}
+
+/// Groups of a layer's files that are seen in the image, largest first: in a folder of packages by what
+/// stands directly in it, elsewhere by the first three names of the path.
+fn contents(root: &Root, layer: usize) -> Vec<Value> {
+    let mut sizes: BTreeMap<String, u64> = BTreeMap::new();
+    for (path, facts) in root.iter() {
+        let PathFacts::File(file) = facts else { continue };
+        if root.layer_of(path) != Some(layer) {
+            continue;
+        }
+        let inside = ["site-packages/", "dist-packages/"].iter().find_map(|folder| {
+            let at = path.find(folder)? + folder.len();
+            Some(path[at..].split('/').next().unwrap_or_default())
+        });
+        let name = match inside {
+            Some(name) => name.to_owned(),
+            None => path.split('/').take(3).collect::<Vec<_>>().join("/"),
+        };
+        *sizes.entry(name).or_default() += file.size;
+    }
+    let mut groups: Vec<(String, u64)> = sizes.into_iter().collect();
+    groups.sort_by_key(|(name, size)| (std::cmp::Reverse(*size), name.clone()));
+    groups.into_iter().map(|(name, size)| json!({ "name": name, "unpacked": size })).collect()
 }
 
 /// The packages of the image with the layer they are in, largest first. A package's size is that of the

@@ -20,6 +20,7 @@ mod bytecode;
 pub mod check;
 mod codec;
 mod collect;
+mod compare;
 mod configuration;
 mod digests;
 pub mod docker;
@@ -59,6 +60,7 @@ pub use base::{
 };
 pub use base_platform::expect_platform;
 pub use codec::Compression;
+pub use compare::compare;
 pub use configuration::RunOptions;
 pub use export::{Blob, Export, export};
 pub use facts::{ElfFacts, FileFacts, LayerFacts, PathFacts};

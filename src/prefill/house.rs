@@ -182,6 +182,20 @@ impl House {
         file.persist(&path).map_err(|error| fail(&error.error))?;
         Ok(())
     }
+
+    /// Takes the file `name` away, if it is there.
+    ///
+    /// # Errors
+    /// Storage codes.
+    pub fn remove(&self, name: &str) -> Result<()> {
+        let path = self.root.join(name);
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(Error::io("remove", &path, &error))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Removes what was being written directly in `folder`.

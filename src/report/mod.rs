@@ -7,7 +7,9 @@
 mod code;
 mod error;
 mod event;
+pub mod page;
 mod secret;
+pub mod treemap;
 
 pub use code::{Code, ExitCode};
 pub use error::{Error, Result, ResultExt};

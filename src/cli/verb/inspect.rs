@@ -4,8 +4,9 @@ use serde_json::{Value, json};
 
 use crate::cache::Digest;
 use crate::cli::typed::Inspect;
-use crate::cli::{Context, print, print_json, terminal};
+use crate::cli::{Context, image_page, print, print_json, terminal};
 use crate::elf::{self, ElfFile};
+use crate::image;
 use crate::report::{Code, Error, Result};
 use crate::sdist::Sdist;
 use crate::wheel::RawWheel;
@@ -13,8 +14,25 @@ use crate::wheel::RawWheel;
 pub fn run(arguments: &Inspect, context: &Context) -> Result<()> {
     let path = &arguments.file;
     if let Some(input) = super::image::named(path)? {
-        let value = super::image::described(&input, arguments.insecure, context)?;
+        let mut value = super::image::described(&input, arguments.insecure, context)?;
+        if let Some(other) = &arguments.against {
+            let input = super::image::named(other)?.ok_or_else(|| {
+                Error::new(Code::InputNotFound, format!("there is no image at `{}`", other.display()))
+            })?;
+            let other = super::image::described(&input, arguments.insecure, context)?;
+            let images = |value: &Value| value["images"].as_array().cloned().unwrap_or_default();
+            value["difference"] = json!(image::compare(&images(&value), &images(&other)));
+        }
+        if let Some(file) = &arguments.html {
+            let page = image_page::page(&value, &path.display().to_string());
+            std::fs::write(file, page).map_err(|error| Error::io("write", file, &error))?;
+        }
         return if context.global.json { print_json(&value) } else { show_image(&value) };
+    }
+    if arguments.against.is_some() || arguments.html.is_some() {
+        return Err(Error::new(Code::Usage, format!("`{}` is no image", path.display())).cause(
+            "`--against` and `--html` are for images: an OCI layout, a docker archive, `registry:REF`",
+        ));
     }
     if !path.exists() {
         return Err(Error::new(Code::InputNotFound, format!("no file `{}`", path.display())));
@@ -107,6 +125,14 @@ fn show_image(value: &Value) -> Result<()> {
             text(&shared["digest"]),
             items(&shared["by"]).iter().map(text).collect::<Vec<_>>().join(", ")
         ))?;
+    }
+    for difference in items(&value["difference"]) {
+        print(&format!("{}: {}", text(&difference["platform"]), image_page::summary(&difference)))?;
+        let mut rows = vec![["package", "there", "here", "", ""].map(str::to_owned).to_vec()];
+        rows.extend(items(&difference["packages"]).iter().map(image_page::change));
+        if rows.len() > 1 {
+            terminal::table(&rows).iter().try_for_each(|line| print(line))?;
+        }
     }
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::cli::group::Grouped;
 use crate::cli::output::{PrefillErrorOutput, PrefillOutput, VERSION};
 use crate::cli::prefilled;
 use crate::cli::typed::{Prefill as Arguments, Selecting};
-use crate::cli::{Context, Failure, caches, interrupt, print, print_json, ready};
+use crate::cli::{Context, Failure, caches, interrupt, print, print_json, ready, run_page};
 use crate::config::Config;
 use crate::index::Index;
 use crate::lock::{Lock, Selection};
@@ -48,8 +48,11 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
 
     let root = arguments.outdir.clone().unwrap_or_else(|| PathBuf::from("wheelhouse"));
     let house = House::open(&root, &context.report)?;
+    // The page is of a run that ended.
+    house.remove(run_page::FILE)?;
     let recorder = Recorder::create(&root)?;
-    recorder.write(&Line::Run(run_line(arguments, &work, &how)))?;
+    let run_line = run_line(arguments, &work, &how);
+    recorder.write(&Line::Run(run_line.clone()))?;
     let options_of = |name: &str, python: PythonVersion| -> Result<Options> {
         let mut options = super::build::for_name(&options, name, config)?;
         options.python = Some(Interpreter::Version(python));
@@ -62,13 +65,14 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
     house.index()?;
     let derived = derive(&work, &planned, &done, &house)?;
     let exit = exit(&done, &interrupt);
-    let counts = counts(&done);
-    recorder.write(&Line::End(EndLine {
-        counts: counts.clone(),
+    let end = EndLine {
+        counts: counts(&done),
         elapsed: u64::try_from(done.elapsed.as_millis()).unwrap_or(u64::MAX),
         exit: exit.number(),
-    }))?;
+    };
+    recorder.write(&Line::End(end.clone()))?;
     let lines: Vec<PackageLine> = done.rows.iter().map(|row| PackageLine::of(row, &work.cells)).collect();
+    house.write(run_page::FILE, &run_page::page(&run_line, &lines, &end))?;
     if context.global.json {
         print_json(&output(&root, &lines, &done, derived.complete))?;
     } else {
