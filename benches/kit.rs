@@ -153,7 +153,7 @@ fn first_builds(bench: &Bench) -> KitPaths {
         let store = bench.scratch.join(store);
         fs::create_dir_all(&store).expect("a store");
         let cost = measure(|| {
-            let kit = kit::ensure(&bench.zig, &bench.target, language == Language::Cxx, &store, &quiet)
+            let kit = kit::ensure(&bench.zig, &bench.target, language == Language::Cxx, &store, None, &quiet)
                 .expect("a kit");
             bench.compile(&kit, source, "first.o", "-DFIRST");
             bench.link(&kit, language, "first.o");
@@ -197,7 +197,7 @@ fn first_builds(bench: &Bench) -> KitPaths {
     );
     let second: Target = SECOND_FLOOR.parse().expect("a target");
     let floor = measure(|| {
-        kit::ensure(&bench.zig, &second, true, &bench.scratch.join("cxx"), &quiet).expect("a kit");
+        kit::ensure(&bench.zig, &second, true, &bench.scratch.join("cxx"), None, &quiet).expect("a kit");
     });
     row(
         "second glibc floor of the same architecture",

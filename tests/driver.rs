@@ -160,9 +160,15 @@ fn kit(zig: &Path, target: &str, cxx: bool) -> Compiler {
     let store = std::env::var_os("WHEELBUILD_TEST_KITS")
         .map_or_else(|| Path::new(env!("CARGO_TARGET_TMPDIR")).join("kits"), PathBuf::from);
     let target = target.parse().unwrap();
-    let paths =
-        kit::ensure(&Zig::named(zig).unwrap(), &target, cxx, &store, &wheelbuild::report::Report::silent())
-            .unwrap();
+    let paths = kit::ensure(
+        &Zig::named(zig).unwrap(),
+        &target,
+        cxx,
+        &store,
+        None,
+        &wheelbuild::report::Report::silent(),
+    )
+    .unwrap();
     Compiler::Kit { zig: zig.to_owned(), kit: paths.root }
 }
 

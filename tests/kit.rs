@@ -49,7 +49,7 @@ struct Bench {
 impl Bench {
     fn new(zig: &Zig, spelling: &str) -> Self {
         let target: Target = spelling.parse().unwrap();
-        let kit = kit::ensure(zig, &target, true, &store(), &Report::silent())
+        let kit = kit::ensure(zig, &target, true, &store(), None, &Report::silent())
             .unwrap_or_else(|error| panic!("{target}: {error}\n{}", error.lines().join("\n")));
         let folder = tempfile::tempdir().unwrap();
         let linker = format!("#!/bin/sh\nexec '{}' ld.lld \"$@\"\n", zig.program.display());
@@ -403,7 +403,8 @@ fn threads_that_ask_at_once_share_one_kit() {
     let target: Target = "x86_64-linux-musl".parse().unwrap();
     std::thread::scope(|scope| {
         for _ in 0..3 {
-            scope.spawn(|| kit::ensure(&zig, &target, false, folder.path(), &Report::silent()).unwrap());
+            scope
+                .spawn(|| kit::ensure(&zig, &target, false, folder.path(), None, &Report::silent()).unwrap());
         }
     });
     let root = kit::open(&zig, folder.path()).root;

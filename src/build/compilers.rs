@@ -22,6 +22,8 @@ pub(super) struct Compilers {
     program: Place,
     zig_folder: Place,
     kit_folder: Place,
+    /// Where compilers take turns.
+    turns: Option<Place>,
     /// Libraries of the target that were provided.
     native: Option<Place>,
     config: DriverConfig,
@@ -42,7 +44,7 @@ impl Compilers {
         let store = builder.cache.folder("kits")?;
         let cxx = builder.options.compiler == CompilerChoice::Kit && speaks_cxx(root);
         let kit = match builder.options.compiler {
-            CompilerChoice::Kit => kit::ensure(&zig, job.target, cxx, &store, builder.report)?,
+            CompilerChoice::Kit => kit::ensure(&zig, job.target, cxx, &store, builder.turns, builder.report)?,
             // The judge asks the stubs what the C library has at the floor.
             CompilerChoice::ZigCc | CompilerChoice::System => {
                 kit::ensure_stubs(&zig, job.target, &store, builder.report)?
@@ -63,6 +65,8 @@ impl Compilers {
         config.build_compiler = Compiler::ZigCc { zig: zig_inside };
         config.bin = layout.bin.inside.clone();
         config.log = Some(layout.log.inside.clone());
+        let turns = builder.turns.map(|turns| layout.existing(turns.folder(), "turns"));
+        config.turns = turns.as_ref().map(|turns| turns.inside.clone());
         config.zig_cache = Some(layout.tmp().join("zig-cache"));
         config.source_date_epoch = Some(builder.options.source_date_epoch);
         config.sysroots = (builder.options.sysroots.iter().enumerate())
@@ -81,7 +85,7 @@ impl Compilers {
         }
         driver::install(&layout.bin.host, &program.inside, &config)?;
         rust.write_programs(layout, &config.prefix_maps)?;
-        Ok(Self { zig, kit, program, zig_folder, kit_folder, native: None, config, cxx })
+        Ok(Self { zig, kit, program, zig_folder, kit_folder, turns, native: None, config, cxx })
     }
 
     /// Shows the drivers the folder `sysroot` of provided libraries, behind the user's own.
@@ -110,7 +114,8 @@ impl Compilers {
 
     /// Adds the C++ runtime to the kit.
     pub fn add_cxx(&mut self, builder: &Builder<'_>, job: &Job<'_>) -> Result<()> {
-        kit::ensure(&self.zig, job.target, true, &builder.cache.folder("kits")?, builder.report)?;
+        let store = builder.cache.folder("kits")?;
+        kit::ensure(&self.zig, job.target, true, &store, builder.turns, builder.report)?;
         self.cxx = true;
         Ok(())
     }
@@ -129,6 +134,11 @@ impl Compilers {
             }
         }
         Ok(mounts)
+    }
+
+    /// Where they take turns. It goes with this process, so a build that is replayed has none.
+    pub fn turns(&self) -> Option<Mount> {
+        self.turns.as_ref().map(Place::mount)
     }
 
     /// What the target's C library provides at the asked floor.

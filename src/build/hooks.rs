@@ -232,6 +232,7 @@ impl Builder<'_> {
             let subject = format!("{} for {}", job.subject, job.target);
             replay::write(layout, &subject, &command, &sandbox)?;
         }
+        sandbox.mounts.extend(compilers.turns());
         let outcome = process::run(&command, &sandbox, self.interrupt)?;
         if let Some(used) = self.used {
             used.fetch_max(outcome.peak_memory, std::sync::atomic::Ordering::Relaxed);

@@ -125,7 +125,8 @@ impl Builder<'_> {
         for (name, value) in recipe_variables(job, &paths) {
             variables.insert(name.into(), value.into());
         }
-        let sandbox = self.sandbox(job, layout, &compilers, &Rust::Unused, &env)?;
+        let mut sandbox = self.sandbox(job, layout, &compilers, &Rust::Unused, &env)?;
+        sandbox.mounts.extend(compilers.turns());
         let command = Command {
             program: PathBuf::from("/bin/sh"),
             args: ["-e", "-x"]

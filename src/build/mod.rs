@@ -30,7 +30,7 @@ use crate::apt::Packages;
 use crate::cache::{Cache, Digest, KeyParts, Requirement, ResultEntry};
 use crate::index::Index;
 use crate::metadata::Metadata;
-use crate::process::{self, Interrupt, Isolation};
+use crate::process::{self, Interrupt, Isolation, Turns};
 use crate::python::environment::LockedSource;
 use crate::python::interpreter::{self, BuildPython, Search};
 use crate::report::{Code, Error, Report, Result};
@@ -60,6 +60,8 @@ pub struct Builder<'a> {
     enforced: Option<Enforced>,
     /// Where the most memory that the hooks used is noted, bytes.
     used: Option<&'a AtomicU64>,
+    /// What compilers of all builds of the run wait for.
+    turns: Option<&'a Turns>,
 }
 
 /// What a repeated build runs with.
@@ -89,7 +91,17 @@ impl<'a> Builder<'a> {
         report: &'a Report,
         interrupt: &'a Interrupt,
     ) -> Self {
-        Self { cache, options, report, interrupt, index, ancestors: Vec::new(), enforced: None, used: None }
+        Self {
+            cache,
+            options,
+            report,
+            interrupt,
+            index,
+            ancestors: Vec::new(),
+            enforced: None,
+            used: None,
+            turns: None,
+        }
     }
 
     /// Notes in `used` the most memory that hooks use, bytes.
@@ -97,6 +109,21 @@ impl<'a> Builder<'a> {
     pub fn measure(mut self, used: &'a AtomicU64) -> Self {
         self.used = Some(used);
         self
+    }
+
+    /// Has every compiler wait for one of `turns`, which other builds share.
+    #[must_use]
+    pub fn in_turns(mut self, turns: &'a Turns) -> Self {
+        self.turns = Some(turns);
+        self
+    }
+
+    /// A builder of a requirement, `NAME VERSION`, of what this one builds.
+    fn for_requirement<'b>(&'b self, options: &'b Options, requirement: &str) -> Builder<'b> {
+        let mut inner = self.with_options(options);
+        inner.ancestors.push(requirement.to_owned());
+        (inner.enforced, inner.used) = (None, None);
+        inner
     }
 
     /// Makes every build run with exactly the requirements of `record`.
@@ -161,6 +188,7 @@ impl<'a> Builder<'a> {
             ancestors: self.ancestors.clone(),
             enforced: self.enforced.clone(),
             used: self.used,
+            turns: self.turns,
         }
     }
 

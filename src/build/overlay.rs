@@ -156,8 +156,7 @@ impl Builder<'_> {
         ));
         let mut options = self.options.for_requirement();
         options.python = Some(crate::target::Interpreter::Path(job.python.executable.clone()));
-        let mut inner = Builder::new(self.cache, self.index, &options, self.report, self.interrupt);
-        inner.ancestors = self.ancestors.iter().cloned().chain([this.clone()]).collect();
+        let inner = self.for_requirement(&options, &this);
         let source = Source::Index { name: requirement.name.clone(), version: requirement.version.clone() };
         let built = inner
             .build(&source, job.target)

@@ -1,12 +1,14 @@
 //! The build requirements of one sdist: locked, resolved, installed.
 
 use std::collections::BTreeSet;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use super::overlay::Overlay;
 use super::sources::Source;
 use super::{Builder, Job};
 use crate::cache::{Digest, Requirement};
+use crate::process::wait_for_lock;
 use crate::python::environment::{
     self, BuildLock, Locked, LockedBuild, LockedSource, Query, Recipe, Resolved, Uv, unsatisfied,
 };
@@ -290,14 +292,30 @@ impl Builder<'_> {
         let mut options = self.options.for_requirement();
         options.allow_pure = true;
         options.python = Some(crate::target::Interpreter::Path(job.python.executable.clone()));
-        let mut inner = Builder::new(self.cache, self.index, &options, self.report, self.interrupt);
-        inner.ancestors = self.ancestors.iter().cloned().chain([this.clone()]).collect();
+        let inner = self.for_requirement(&options, &this);
+        let _alone = self.alone_with(job, &this)?;
         let source = super::Source::Index { name: name.to_owned(), version: version.to_owned() };
         let built = inner.build(&source, &target).map_err(|error| {
             error.wrap(format!("the build requirement {this} of {} cannot be built", job.subject))
         })?;
         let folder = self.cache.folder("requirements")?.join(built.entry.wheel.to_string());
         built.write(&folder)
+    }
+
+    /// Waits until no other build makes the requirement `this`, so that its wheel is then in the cache.
+    /// A build of a requirement waits for none, as the other may wait for what it makes itself.
+    fn alone_with(&self, job: &Job<'_>, this: &str) -> Result<Option<File>> {
+        if !self.ancestors.is_empty() {
+            return Ok(None);
+        }
+        let name = Digest::of(format!("{this}\n{}", job.python.executable.display())).to_string();
+        let path = self.cache.folder("requirements")?.join(format!(".{}.lock", &name[..32]));
+        let lock = File::create(&path).map_err(|error| Error::io("make", &path, &error))?;
+        if lock.try_lock().is_err() {
+            self.report.detail(format!("{}: another build makes {this}", job.subject));
+            wait_for_lock(&lock).map_err(|error| Error::io("lock", &path, &error))?;
+        }
+        Ok(Some(lock))
     }
 
     fn uv_with<'b>(&'b self, program: &'b Path) -> Uv<'b> {

@@ -11,6 +11,7 @@ use crate::process::Mount;
 use crate::report::{Error, Result};
 use crate::sdist::SourceTree;
 use crate::target::Target;
+use crate::toolchain::driver::IN_TURN_PROGRAM;
 use crate::toolchain::rust::{
     self, CargoProject, Crates, CratesQuery, Provided, RustToolchain, Search, WrapperPaths, compiled_crates,
 };
@@ -178,6 +179,7 @@ impl Rust {
             root: ready.place.inside.clone(),
             log: layout.log.inside.clone(),
             prefix_maps: maps,
+            in_turn: Some(layout.bin.inside.join(IN_TURN_PROGRAM)),
         };
         rust::write_wrappers(&ready.toolchain, &paths, &layout.bin.host)
     }

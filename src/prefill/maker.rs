@@ -11,7 +11,7 @@ use crate::cache::{Cache, Digest};
 use crate::index::{Index, LockedFile};
 use crate::lock::File;
 use crate::metadata::{normalize, parse_version};
-use crate::process::Interrupt;
+use crate::process::{Interrupt, Turns};
 use crate::python::interpreter::BuildPython;
 use crate::report::{Code, Error, Report, Result};
 use crate::target::{CompatibleTags, PythonVersion};
@@ -28,10 +28,13 @@ pub struct Maker<'a> {
     report: &'a Report,
     options: &'a OptionsOf<'a>,
     pythons: Mutex<BTreeMap<PythonVersion, BuildPython>>,
+    /// What the compilers of all builds wait for.
+    turns: &'a Turns,
 }
 
 /// What one build may use.
 pub(super) struct Share<'a> {
+    /// Most compilers that it starts at once; they take turns with those of other builds.
     pub jobs: usize,
     /// Bytes; none: what the options say.
     pub memory: Option<u64>,
@@ -47,8 +50,9 @@ impl<'a> Maker<'a> {
         interrupt: &'a Interrupt,
         report: &'a Report,
         options: &'a OptionsOf<'a>,
+        turns: &'a Turns,
     ) -> Self {
-        Self { cache, index, interrupt, report, options, pythons: Mutex::new(BTreeMap::new()) }
+        Self { cache, index, interrupt, report, options, pythons: Mutex::new(BTreeMap::new()), turns }
     }
 
     pub(super) fn cache(&self) -> &Cache {
@@ -90,8 +94,9 @@ impl<'a> Maker<'a> {
         if let Some(memory) = share.memory {
             options.limits.memory = options.limits.memory.min(memory);
         }
-        let builder =
-            Builder::new(self.cache, self.index, &options, share.report, self.interrupt).measure(share.used);
+        let builder = Builder::new(self.cache, self.index, &options, share.report, self.interrupt)
+            .measure(share.used)
+            .in_turns(self.turns);
         let python = self.python(&builder, cell.python)?;
         let target = cell.platform.target().or_else(|| python.build_target()).ok_or_else(|| {
             Error::new(Code::UnsupportedTarget, format!("nothing can be built for {}", cell.platform))

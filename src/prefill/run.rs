@@ -24,7 +24,7 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How a run is to go.
 #[derive(Clone, Copy, Debug)]
 pub struct How {
-    /// Most builds, and most compilers, at once.
+    /// Most builds at once, and most compilers of all of them together.
     pub jobs: usize,
     /// Bytes that all builds may use together; none: what the machine has, as a guide only.
     pub memory: Option<u64>,
@@ -451,14 +451,13 @@ impl<'a> Run<'a> {
     }
 
     fn pick(&self, state: &mut State) -> Option<Begun> {
-        let waiting: usize = state.groups.iter().map(|group| group.chain.pending().len()).sum();
         for number in state.order.clone() {
             let all = state.budget.memory();
             let group = &mut state.groups[number];
             let Some(source) = group.source.clone() else { continue };
             let Some(cell) = group.chain.next(&self.work.cells) else { continue };
             let memory = if group.alone { all } else { group.cost.memory };
-            let Some(held) = state.budget.take(memory, waiting.saturating_sub(1)) else {
+            let Some(held) = state.budget.take(memory) else {
                 state.groups[number].chain.give_back(&self.work.cells, cell);
                 continue;
             };
@@ -477,7 +476,7 @@ impl<'a> Run<'a> {
         let used = AtomicU64::new(0);
         // Without a limit the parts are a guide to what may run together, not a reason to end a build.
         let memory = self.how.memory.map(|_| begun.held.memory);
-        let share = Share { jobs: begun.held.jobs, memory, report: &report, used: &used };
+        let share = Share { jobs: self.how.jobs, memory, report: &report, used: &used };
         let began = self.start.elapsed();
         let built = self.maker.build(recipe, cell, &begun.source, &share);
         let elapsed = self.start.elapsed().saturating_sub(began);

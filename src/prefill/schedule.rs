@@ -60,10 +60,11 @@ fn place(cache: &Cache, recipe: &Recipe) -> Result<PathBuf> {
     Ok(cache.folder("costs")?.join(format!("{}.json", Digest::of(identity))))
 }
 
-/// Cores and memory that nobody uses.
+/// Builds and memory that nobody uses. How many compilers the builds run is the business of
+/// [`Turns`](crate::process::Turns): each may start as many as there are jobs, so that the last one
+/// has all cores.
 #[derive(Clone, Debug)]
 pub(super) struct Budget {
-    jobs: usize,
     free_jobs: usize,
     memory: u64,
     free_memory: u64,
@@ -73,16 +74,14 @@ pub(super) struct Budget {
 /// What a running build holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Held {
-    pub jobs: usize,
     /// Bytes.
     pub memory: u64,
 }
 
 impl Budget {
-    /// `memory` in bytes.
+    /// For `jobs` builds at once; `memory` in bytes.
     pub fn new(jobs: usize, memory: u64) -> Self {
-        let jobs = jobs.max(1);
-        Self { jobs, free_jobs: jobs, memory, free_memory: memory, running: 0 }
+        Self { free_jobs: jobs.max(1), memory, free_memory: memory, running: 0 }
     }
 
     /// All of it.
@@ -90,23 +89,22 @@ impl Budget {
         self.memory
     }
 
-    /// Takes what a build that expects to use `memory` gets when `waiting` others could begin too: a
-    /// part of the free jobs. What wants more than there is at all runs alone.
-    pub fn take(&mut self, memory: u64, waiting: usize) -> Option<Held> {
+    /// Takes what a build that expects to use `memory` gets. What wants more than there is at all runs
+    /// alone.
+    pub fn take(&mut self, memory: u64) -> Option<Held> {
         let memory = memory.min(self.memory);
         if self.free_jobs == 0 || (self.running > 0 && memory > self.free_memory) {
             return None;
         }
-        let jobs = (self.free_jobs / (waiting + 1)).clamp(1, self.jobs);
-        let held = Held { jobs, memory: memory.min(self.free_memory) };
-        self.free_jobs -= held.jobs;
+        let held = Held { memory: memory.min(self.free_memory) };
+        self.free_jobs -= 1;
         self.free_memory -= held.memory;
         self.running += 1;
         Some(held)
     }
 
     pub fn give_back(&mut self, held: Held) {
-        self.free_jobs += held.jobs;
+        self.free_jobs += 1;
         self.free_memory += held.memory;
         self.running -= 1;
     }
@@ -118,16 +116,15 @@ mod tests {
 
     #[test]
     fn memory_and_jobs_are_never_given_twice() {
-        let mut budget = Budget::new(4, 1000);
-        let one = budget.take(600, 3).unwrap();
-        assert_eq!(one, Held { jobs: 1, memory: 600 });
-        assert_eq!(budget.take(600, 2), None, "it would go over");
-        let two = budget.take(300, 0).unwrap();
-        assert_eq!(two, Held { jobs: 3, memory: 300 }, "the last one has the rest");
-        assert_eq!(budget.take(1, 0), None, "no job is free");
+        let mut budget = Budget::new(2, 1000);
+        let one = budget.take(600).unwrap();
+        assert_eq!(one, Held { memory: 600 });
+        assert_eq!(budget.take(600), None, "it would go over");
+        let two = budget.take(300).unwrap();
+        assert_eq!(budget.take(1), None, "no job is free");
         budget.give_back(one);
         budget.give_back(two);
-        assert_eq!(budget.take(5000, 9).unwrap(), Held { jobs: 1, memory: 1000 }, "the largest runs alone");
-        assert_eq!(budget.take(1, 9), None);
+        assert_eq!(budget.take(5000).unwrap(), Held { memory: 1000 }, "the largest runs alone");
+        assert_eq!(budget.take(1), None);
     }
 }

@@ -25,6 +25,7 @@ mod run;
 mod sandbox;
 #[cfg_attr(not(target_os = "linux"), path = "supervisor/elsewhere.rs")]
 mod supervisor;
+mod turns;
 
 pub use capture::{Output, capture, capture_in};
 pub use environment::{BUILD_HOME, CPUINFO, base_environment, passthrough};
@@ -38,3 +39,4 @@ pub use program::{
 pub use run::run;
 pub use sandbox::{Command, Limit, Limits, Mount, Outcome, Sandbox, Status};
 pub use supervisor::{SUPERVISOR_ARGUMENT, sandbox_entry};
+pub use turns::{IN_TURN, Turn, Turns, turn};

@@ -40,7 +40,7 @@ pub fn check_halted() -> Result<()> {
     if is_halted() { Err(Error::new(Code::Interrupted, "interrupted")) } else { Ok(()) }
 }
 
-fn is_halted() -> bool {
+pub(super) fn is_halted() -> bool {
     HALTED.load(Ordering::SeqCst)
 }
 

@@ -13,6 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use walkdir::WalkDir;
 
+use super::action::{self, OutputFile};
 use super::record::Record;
 use super::store::Kind;
 use super::{LARGEST_PROVENANCE, LARGEST_WHEEL, Remote, Remotes};
@@ -108,6 +109,10 @@ impl Remotes {
             })?;
             if !remote.store.has(Kind::Content, digest)? {
                 remote.store.put(Kind::Content, digest, &bytes)?;
+            }
+            // Stores that clean up keep what an entry names.
+            if !remote.store.has(Kind::Action, digest)? {
+                remote.store.put(Kind::Action, digest, &keeper(digest, bytes.len() as u64, &list.files))?;
             }
             moved.moved += sent.into_inner();
         }
@@ -222,6 +227,14 @@ impl Remotes {
                 && (own.is_empty() || found.signer.is_some())
         })
     }
+}
+
+/// An entry under the digest of a list that names the list and its files. Nobody reads it.
+fn keeper(list: Digest, size: u64, files: &[ListedFile]) -> Vec<u8> {
+    let named =
+        files.iter().map(|file| OutputFile { name: &file.path, digest: file.sha256, size: file.size });
+    let all: Vec<_> = [OutputFile { name: "list", digest: list, size }].into_iter().chain(named).collect();
+    action::encode(&all, b"{}")
 }
 
 fn gone(digest: Digest) -> Error {

@@ -18,7 +18,7 @@ use crate::config::{Config, OneOrMany};
 use crate::index::Index;
 use crate::metadata::normalize;
 use crate::native::Asked;
-use crate::process::{IsolationChoice, Limits};
+use crate::process::{IsolationChoice, Limits, Turns};
 use crate::report::{Code, Error, Event, Result};
 use crate::target::{Interpreter, Target};
 use crate::toolchain::bundle;
@@ -81,13 +81,15 @@ pub fn run(arguments: &Build, context: &Context) -> Result<(), Failure> {
     if let Some(first) = grouped.first() {
         first.open();
     }
+    let turns = Turns::new(cache.scratch("turns-")?, options.jobs)?;
     let build = |row: usize, jobs: usize| {
         let (source, target) = asked[row];
         let row_start = Instant::now();
         let report = grouped[row].report();
         let result = for_package(&options, source, config).and_then(|options| {
             let options = Options { jobs, ..options };
-            let built = Builder::new(&cache, &index, &options, report, &interrupt).build(source, target)?;
+            let builder = Builder::new(&cache, &index, &options, report, &interrupt).in_turns(&turns);
+            let built = builder.build(source, target)?;
             let path = match &arguments.wheel_file {
                 Some(file) => write_files(&built, file, arguments)?,
                 None => built.write(&outdir)?,

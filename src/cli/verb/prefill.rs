@@ -20,7 +20,7 @@ use crate::prefill::record::{EndLine, Line, PackageLine, RunLine};
 use crate::prefill::{
     self, Audience, Derived, House, How, Maker, Outcome, Planned, Recorder, Row, Shard, Work,
 };
-use crate::process::Interrupt;
+use crate::process::{Interrupt, Turns};
 use crate::python::interpreter::Search;
 use crate::report::{Code, Error, ExitCode, Report, Result};
 use crate::target::{Interpreter, PythonVersion};
@@ -58,7 +58,8 @@ pub fn run(arguments: &Arguments, context: &Context) -> Result<(), Failure> {
         options.python = Some(Interpreter::Version(python));
         Ok(options)
     };
-    let maker = Maker::new(&cache, &index, &interrupt, &context.report, &options_of);
+    let turns = Turns::new(cache.scratch("turns-")?, how.jobs)?;
+    let maker = Maker::new(&cache, &index, &interrupt, &context.report, &options_of, &turns);
     let audience = Told { context, recorder: &recorder, work: &work, groups: Mutex::default() };
     let done = prefill::run(&work, &how, &house, &maker, &audience)?;
     // Whatever happened, what is there is listed.

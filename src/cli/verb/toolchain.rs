@@ -42,7 +42,7 @@ pub fn run(action: &ToolchainAction, context: &Context) -> Result<()> {
             let target: Target = target.parse()?;
             interrupt()?;
             let zig = tools.zig(ready::zig(zig.as_ref(), &found.config, &tools)?.as_deref())?;
-            let paths = kit::ensure(&zig, &target, *cxx, &cache.folder("kits")?, &context.report)?;
+            let paths = kit::ensure(&zig, &target, *cxx, &cache.folder("kits")?, None, &context.report)?;
             if let Some(output) = output {
                 bundle::write(&zig, &paths, &target, *cxx, output)?;
             }

@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::response;
+use crate::process::{IN_TURN, Turn, turn};
 use crate::report::{Code, Error, Result};
 
 /// How many lines of a failed tool's error output are kept, and how many bytes at most.
@@ -38,6 +39,8 @@ pub struct Job<'a> {
     pub env: &'a [(String, Option<String>)],
     /// Whether the tool reads response files.
     pub response_files: bool,
+    /// Where it takes a turn, unless it runs in somebody's.
+    pub turns: Option<&'a Path>,
 }
 
 /// Runs a tool to its end. Standard input and output are the caller's; error output is passed on as it comes.
@@ -45,7 +48,6 @@ pub struct Job<'a> {
 /// # Errors
 /// `Code::Compiler` when the program does not exist or cannot be started.
 pub fn run(job: &Job) -> Result<Outcome> {
-    let start = Instant::now();
     let (program, args) = job.words.split_first().ok_or_else(|| Error::bug("a driver has no command"))?;
     let mut command = Command::new(find(program, job.own_folder)?);
     let long = args.iter().map(String::len).sum::<usize>() > LINE_BYTES;
@@ -65,6 +67,11 @@ pub fn run(job: &Job) -> Result<Outcome> {
             None => command.env_remove(name),
         };
     }
+    let turn = take_turn(job.turns);
+    if turn.is_some() {
+        command.env(IN_TURN, "1");
+    }
+    let start = Instant::now();
     let failed = |error: std::io::Error| {
         Error::new(Code::Compiler, format!("cannot run `{program}`")).cause(error.to_string())
     };
@@ -87,11 +94,17 @@ pub fn run(job: &Job) -> Result<Outcome> {
         }
     }
     let status = child.wait().map_err(failed)?;
-    drop(scratch);
+    drop((turn, scratch));
     let signal = status.signal();
     let code = status.code().unwrap_or(128 + signal.unwrap_or(0));
     let stderr = if code == 0 { Vec::new() } else { lines(&kept) };
     Ok(Outcome { code, signal, elapsed: start.elapsed(), stderr })
+}
+
+/// Waits for a turn where there are any, unless this process runs in somebody's: who has one may not
+/// wait for another.
+pub fn take_turn(turns: Option<&Path>) -> Option<Turn> {
+    turns.filter(|_| std::env::var_os(IN_TURN).is_none()).and_then(turn)
 }
 
 /// The lines of an error output that are worth keeping.

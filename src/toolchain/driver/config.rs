@@ -112,6 +112,8 @@ pub struct DriverConfig {
     pub archives: Archives,
     /// The interpreter's name, whose `-config` program is asked for: `python3.11`.
     pub python: Option<String>,
+    /// Where compilers take turns, as the build sees it: see [`crate::process::Turns`].
+    pub turns: Option<PathBuf>,
 }
 
 /// What is known of static archives, which cannot say themselves what they need.
@@ -148,6 +150,7 @@ impl DriverConfig {
             libc_stubs: None,
             archives: Archives::default(),
             python: None,
+            turns: None,
         }
     }
 
@@ -193,6 +196,7 @@ impl DriverConfig {
             tools: toolset,
             zig_cache: self.zig_cache.clone(),
             log: self.log.clone(),
+            turns: self.turns.clone(),
             source: self.source.clone(),
             source_date_epoch: self.source_date_epoch,
             host_include: hosts.include.clone(),
@@ -308,6 +312,7 @@ fn default_line(row: &Default_) -> String {
 pub struct Driver {
     pub zig_cache: Option<PathBuf>,
     pub log: Option<PathBuf>,
+    pub turns: Option<PathBuf>,
     pub source: Option<PathBuf>,
     pub source_date_epoch: Option<u64>,
     pub host_include: Vec<String>,

@@ -55,6 +55,9 @@ const PRIVATE_SYMBOLS: &str = "private.map";
 /// The same for the tools of the build machine, in the same folder.
 pub const BUILD_CONFIG_FILE: &str = "build-driver.toml";
 
+/// The name of [`Tool::InTurn`].
+pub const IN_TURN_PROGRAM: &str = "wheelbuild-in-turn";
+
 /// What the program can be called as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tool {
@@ -81,6 +84,8 @@ pub enum Tool {
     BuildCc,
     BuildCxx,
     BuildAr,
+    /// Runs a compiler that is none of ours, rustc, when it is its turn.
+    InTurn,
 }
 
 impl Tool {
@@ -105,11 +110,12 @@ impl Tool {
         ("build-cc", Tool::BuildCc),
         ("build-c++", Tool::BuildCxx),
         ("build-ar", Tool::BuildAr),
+        (IN_TURN_PROGRAM, Tool::InTurn),
     ];
 
     /// True for the compilers of programs that run during the build.
     pub fn is_for_build_machine(self) -> bool {
-        matches!(self, Self::BuildCc | Self::BuildCxx | Self::BuildAr)
+        matches!(self, Self::BuildCc | Self::BuildCxx | Self::BuildAr | Self::InTurn)
     }
 }
 

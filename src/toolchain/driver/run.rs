@@ -18,6 +18,7 @@ use super::translate::Translator;
 use super::{
     BUILD_CONFIG_FILE, CONFIG_FILE, Tool, archiver, linker_command, query, response, strip, symbols, system,
 };
+use crate::process::IN_TURN;
 use crate::report::{Code, Error, Result};
 use crate::target::Target;
 use crate::toolchain::clang::Language;
@@ -141,6 +142,7 @@ impl Session {
             Tool::PkgConfig => self.pkg_config(),
             Tool::LibraryConfig => self.library_config(),
             Tool::System => self.system(),
+            Tool::InTurn => self.in_turn(),
         }
     }
 
@@ -279,6 +281,21 @@ impl Session {
         self.log(&call).map(|()| End { code: said.code, signal: None })
     }
 
+    /// Becomes the program that the arguments name, once it is its turn.
+    fn in_turn(&self) -> Result<End> {
+        let Some((program, args)) = self.argv.split_first() else {
+            return Err(Error::new(Code::Usage, "a program to run is wanted"));
+        };
+        let mut command = std::process::Command::new(program);
+        command.args(args);
+        if let Some(turn) = child::take_turn(self.driver.turns.as_deref()) {
+            command.env(IN_TURN, "1");
+            turn.leave_to_program();
+        }
+        let error = std::os::unix::process::CommandExt::exec(&mut command);
+        Err(Error::new(Code::Compiler, format!("cannot run `{program}`")).cause(error.to_string()))
+    }
+
     fn answered(&self, answer: pkg_config::Answer) -> Result<End> {
         // A closed pipe means that nobody wants the answer.
         let _ = std::io::stdout().write_all(answer.stdout.as_bytes());
@@ -326,7 +343,8 @@ impl Session {
         env: &[(String, Option<String>)],
         response_files: bool,
     ) -> Result<Outcome> {
-        child::run(&Job { words, own_folder: &self.bin, env, response_files })
+        let turns = self.driver.turns.as_deref();
+        child::run(&Job { words, own_folder: &self.bin, env, response_files, turns })
     }
 
     fn ended(&self, call: &mut Call, outcome: Outcome) -> Result<End> {

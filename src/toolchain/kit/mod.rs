@@ -26,6 +26,7 @@ use std::path::Path;
 
 use crate::cache::{Key, KeyParts};
 use crate::elf::SymbolTable;
+use crate::process::Turns;
 use crate::report::{Code, Error, Report, Result};
 use crate::target::{Libc, Target};
 use crate::toolchain::Zig;
@@ -48,12 +49,19 @@ pub fn open(zig: &Zig, store: &Path) -> KitPaths {
 /// The kit of `zig` in the folder `store`, with everything that links for `target` need; `cxx` asks
 /// for the C++ runtime too. What is missing is made (a few seconds of CPU; about twenty-five with C++).
 ///
-/// Safe for several processes at once. Parts that [`unpack`](KitPaths::unpack) put there are used.
+/// With `turns`, zig runs when it is its turn. Safe for several processes at once. Parts that [`unpack`](KitPaths::unpack) put there are used.
 ///
 /// # Errors
 /// `RuntimeKit` when zig fails, `UnsupportedTarget` when it has no such C library, storage errors.
-pub fn ensure(zig: &Zig, target: &Target, cxx: bool, store: &Path, report: &Report) -> Result<KitPaths> {
-    have(zig, &Part::needed(target, cxx), store, report)
+pub fn ensure(
+    zig: &Zig,
+    target: &Target,
+    cxx: bool,
+    store: &Path,
+    turns: Option<&Turns>,
+    report: &Report,
+) -> Result<KitPaths> {
+    have(zig, &Part::needed(target, cxx), store, turns, report)
 }
 
 /// The kit of `zig` in the folder `store`, with the C library stubs of `target` alone (a second of
@@ -62,10 +70,10 @@ pub fn ensure(zig: &Zig, target: &Target, cxx: bool, store: &Path, report: &Repo
 /// # Errors
 /// As [`ensure`].
 pub fn ensure_stubs(zig: &Zig, target: &Target, store: &Path, report: &Report) -> Result<KitPaths> {
-    have(zig, &[Part::Sys(*target)], store, report)
+    have(zig, &[Part::Sys(*target)], store, None, report)
 }
 
-fn have(zig: &Zig, parts: &[Part], store: &Path, report: &Report) -> Result<KitPaths> {
+fn have(zig: &Zig, parts: &[Part], store: &Path, turns: Option<&Turns>, report: &Report) -> Result<KitPaths> {
     let kit = open(zig, store);
     for part in parts {
         if let Part::Base(target) | Part::Cxx(target) | Part::Sys(target) = part
@@ -80,7 +88,7 @@ fn have(zig: &Zig, parts: &[Part], store: &Path, report: &Report) -> Result<KitP
     }
     parts.iter().try_for_each(|part| heal(&kit, *part, report))?;
     let making = |part: &Part| {
-        report.phase(&part.name(), "kit", || make(zig, &kit, *part))?;
+        report.phase(&part.name(), "kit", || make(zig, &kit, *part, turns))?;
         crate::cache::seal(&part.folder(&kit));
         Ok(())
     };
@@ -120,10 +128,10 @@ fn heal(kit: &KitPaths, part: Part, report: &Report) -> Result<()> {
 }
 
 /// Makes one part unless it is there. Those it is made with must be.
-fn make(zig: &Zig, kit: &KitPaths, part: Part) -> Result<()> {
+fn make(zig: &Zig, kit: &KitPaths, part: Part, turns: Option<&Turns>) -> Result<()> {
     fs::create_dir_all(&kit.root).map_err(|error| Error::io("make", &kit.root, &error))?;
     part.place(kit, |folder| {
-        let workshop = Workshop::new(zig, &kit.root)?;
+        let workshop = Workshop::new(zig, &kit.root, turns)?;
         match part {
             Part::Headers => headers::make(zig, folder),
             Part::Sys(target) => sys::make(&workshop, &target, folder),

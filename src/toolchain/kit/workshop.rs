@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::process::capture;
+use crate::process::{Turns, capture, turn};
 use crate::report::{Code, Error, Result};
 use crate::toolchain::Zig;
 
@@ -15,16 +15,17 @@ use crate::toolchain::Zig;
 pub(super) struct Workshop<'a> {
     pub zig: &'a Zig,
     scratch: tempfile::TempDir,
+    turns: Option<&'a Turns>,
 }
 
 impl<'a> Workshop<'a> {
     /// A workshop of `zig` whose scratch folder lies in `store` and vanishes with it.
-    pub fn new(zig: &'a Zig, store: &Path) -> Result<Self> {
+    pub fn new(zig: &'a Zig, store: &Path, turns: Option<&'a Turns>) -> Result<Self> {
         let scratch = tempfile::Builder::new()
             .prefix(".scratch-")
             .tempdir_in(store)
             .map_err(|error| Error::io("make a folder in", store, &error))?;
-        Ok(Self { zig, scratch })
+        Ok(Self { zig, scratch, turns })
     }
 
     /// The path of `name` in the scratch folder.
@@ -51,6 +52,7 @@ impl<'a> Workshop<'a> {
         .into_iter()
         .map(|(name, value)| (name.into(), value.into()))
         .collect();
+        let _turn = self.turns.and_then(|turns| turn(turns.folder()));
         capture(&self.zig.program, args, &env).map(drop).map_err(|error| {
             let mut outer = Error::new(Code::RuntimeKit, format!("{what} cannot be made"))
                 .cause(format!("zig {}: {}", self.zig.version, error.headline()))

@@ -349,8 +349,12 @@ fn environment(home: &Path, toolchain: &RustToolchain) -> Result<BTreeMap<OsStri
     }
     // cargo asks the compiler for its version: through a script, as programs of that root need.
     let script = home.join("rustc");
-    let paths =
-        super::WrapperPaths { root: toolchain.root.clone(), log: home.join("log"), prefix_maps: Vec::new() };
+    let paths = super::WrapperPaths {
+        root: toolchain.root.clone(),
+        log: home.join("log"),
+        prefix_maps: Vec::new(),
+        in_turn: None,
+    };
     super::write_wrappers(toolchain, &paths, home)?;
     all.insert("RUSTC".into(), script.into());
     Ok(all)

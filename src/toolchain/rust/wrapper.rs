@@ -23,6 +23,8 @@ pub struct WrapperPaths {
     pub log: PathBuf,
     /// Path prefixes and what they become; of two that fit the later one counts.
     pub prefix_maps: Vec<(String, String)>,
+    /// The program that rustc is started by, so that it waits for its turn.
+    pub in_turn: Option<PathBuf>,
 }
 
 /// A crate that was compiled for the target.
@@ -66,6 +68,8 @@ fn rustc_script(toolchain: &RustToolchain, paths: &WrapperPaths) -> String {
         ),
         None => String::new(),
     };
+    let in_turn =
+        paths.in_turn.iter().map(|program| quoted(&program.display().to_string()) + " ").collect::<String>();
     // CARGO_CRATE_NAME is there when cargo compiles a crate, not when a build script asks rustc something.
     format!(
         "#!/bin/sh\n\
@@ -74,7 +78,7 @@ fn rustc_script(toolchain: &RustToolchain, paths: &WrapperPaths) -> String {
          printf '%s\\t%s\\t%s\\n' \"$CARGO_PKG_NAME\" \"$CARGO_PKG_VERSION\" \"$CARGO_PKG_LICENSE\" >>{log}; break;;\n\
          esac\n\
          done\n\
-         exec {rustc}{sysroot} \"$@\"{maps}\n",
+         exec {in_turn}{rustc}{sysroot} \"$@\"{maps}\n",
         log = quoted(&paths.log.join(COMPILED).display().to_string()),
         rustc = start(toolchain, &paths.root, &toolchain.rustc),
     )
@@ -143,6 +147,7 @@ mod tests {
             root: "/build/rust".into(),
             log: "/build/log".into(),
             prefix_maps: vec![("/build/src".into(), ".".into())],
+            in_turn: None,
         }
     }
 
