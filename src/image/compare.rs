@@ -89,7 +89,7 @@ mod tests {
         let here = image("linux/amd64", &[("sha256:a", 5), ("sha256:b", 7)], &[("numpy", "2"), ("new", "1")]);
         let there =
             image("linux/amd64", &[("sha256:a", 5), ("sha256:c", 9)], &[("numpy", "1"), ("old", "1")]);
-        let found = compare(&[here.clone()], &[there]);
+        let found = compare(std::slice::from_ref(&here), &[there]);
         assert_eq!(found[0]["shared_layers"], 1);
         assert_eq!(found[0]["to_send"], 7);
         assert_eq!(found[0]["size"], json!({ "here": 12, "there": 14 }));

@@ -52,7 +52,7 @@ pub fn marker(text: &str) -> Result<MarkerTree, String> {
 /// The marker of a requirement as written. Behind an address it begins with a space and `;`, since an address
 /// may hold a `;` of its own.
 fn marker_of(text: &str) -> Result<Option<&str>, String> {
-    let first = text.find(|c| matches!(c, ';' | '<' | '>' | '=' | '!' | '~' | '(' | '@'));
+    let first = text.find([';', '<', '>', '=', '!', '~', '(', '@']);
     let Some(at) = first.filter(|at| text[*at..].starts_with('@')) else {
         return Ok(text.split_once(';').map(|(_, marker)| marker));
     };
