@@ -134,6 +134,53 @@ fn a_build_system_that_gave_up() {
     lost(&package("without", setup), "its build went on after this: CMake stops: no");
 }
 
+/// Its suffix and its tag are the project's word; that it was compiled for one version no symbol tells.
+#[test]
+fn an_extension_of_the_stable_abi_that_is_none() {
+    let setup = |more: &str| {
+        setup_py(
+            "stable",
+            &format!(
+                "ext_modules=[Extension('stable', ['stable.c'], py_limited_api=True{more})], \
+                 options={{'bdist_wheel': {{'py_limited_api': 'cp39'}}}}"
+            ),
+        )
+    };
+    let source = |more: &str, head: &str| {
+        Source::with_setup("stable", &setup(more))
+            .file("stable.c", format!("{head}{}", c_module("stable", "", "1")))
+    };
+    let room = Room::new();
+    build(&room, &source("", ""), TARGET, &[]).failed(4, "WB0505").says("`stable.c`").hints("Py_LIMITED_API");
+    for (more, head) in [
+        (", define_macros=[('Py_LIMITED_API', '0x03090000')]", ""),
+        ("", "#define Py_LIMITED_API 0x03090000\n"),
+    ] {
+        let ran = build(&Room::new(), &source(more, head), TARGET, &[]).succeeded();
+        assert!(ran.stdout.contains("-cp39-abi3-manylinux"), "{ran}");
+    }
+}
+
+/// What setuptools left in the folder that was packed: an old module, and an extension that looks newer than
+/// its source.
+#[test]
+fn what_an_earlier_build_left_in_the_sdist() {
+    let room = Room::new();
+    let source = Source::c("packed", 1)
+        .file(
+            "setup.py",
+            setup_py("packed", "py_modules=['own'], ext_modules=[Extension('packed', ['packed.c'])]"),
+        )
+        .file("own.py", "answer = 42\n")
+        .file("build/lib/gone.py", "answer = 41\n")
+        .file("build/lib.linux-aarch64-cpython-311/packed.cpython-311-aarch64-linux-gnu.so", "an old one");
+    let wheel = build(&room, &source, TARGET, &[]).succeeded().wheel(&room);
+    let names = members(&wheel);
+    assert!(!names.iter().any(|name| name == "gone.py"), "{names:?}");
+    let extension = names.iter().find(|name| name.ends_with(".so")).unwrap();
+    assert!(member(&wheel, extension).starts_with(b"\x7fELF"));
+}
+
 /// Scripts take `-mavx2` when the machine at hand has it; what the wheel runs on may have less.
 #[test]
 fn the_build_machine_s_processor_is_not_seen() {

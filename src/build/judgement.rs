@@ -5,7 +5,7 @@ use std::path::Path;
 use super::hooks::HookOutcome;
 use super::output::Built;
 use super::work::Work;
-use super::{Builder, check_python, failure, key};
+use super::{Builder, check_python, failure, key, stable_abi};
 use crate::cache::{Digest, ResultEntry};
 use crate::elf::{self, Symbols};
 use crate::metadata::Metadata;
@@ -29,6 +29,8 @@ impl Builder<'_> {
         let verdict = self
             .judge(work, &outcome, &raw)
             .map_err(|error| failure::of_judgement(error, layout, &outcome.calls))?;
+        stable_abi::check(&raw, &outcome.calls, &layout.source)
+            .map_err(|error| error.log(layout.hook_log()))?;
         for edit in &verdict.edits {
             if let Some(member) = raw.members_mut().iter_mut().find(|member| member.name == edit.member) {
                 member.data = edit.apply(&member.data)?;

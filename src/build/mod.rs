@@ -21,6 +21,7 @@ mod rust;
 mod schedule;
 mod shared;
 mod sources;
+mod stable_abi;
 mod work;
 
 use std::path::{Path, PathBuf};

@@ -122,7 +122,9 @@ impl Sdist {
             (FOLDER.to_owned(), hex(&digest))
         } else {
             let unpacked = archive::unpack(&self.path, into, &limits)?;
-            (one_folder(&self.path, into, unpacked.top_level)?, sha256_of(&self.path)?)
+            let top = one_folder(&self.path, into, unpacked.top_level)?;
+            leftovers::remove_output(&into.join(&top))?;
+            (top, sha256_of(&self.path)?)
         };
         if sha256 != self.sha256 {
             return Err(Error::new(
