@@ -134,6 +134,44 @@ fn a_build_system_that_gave_up() {
     lost(&package("without", setup), "its build went on after this: CMake stops: no");
 }
 
+/// A compiler called by its path is the build machine's.
+#[test]
+fn a_compiler_of_the_build_machine() {
+    if !std::path::Path::new("/usr/bin/gcc").exists() {
+        return common::skip("no /usr/bin/gcc");
+    }
+    let setup = format!(
+        "import os\nos.environ['CC'] = '/usr/bin/gcc'\n{}",
+        setup_py("foreign", "ext_modules=[Extension('foreign', ['foreign.c'])]")
+    );
+    let source = Source::c("foreign", 1).file("setup.py", setup);
+    let room = Room::new();
+    let ran = build(&room, &source, TARGET, &[]).failed(1, "WB0403");
+    ran.says("a compiler of the build machine").says("CC and CXX").hints("`cc`");
+}
+
+/// Backends write 0.0.0 when nothing tells them a version.
+#[test]
+fn a_version_that_nobody_said() {
+    let setup = "from setuptools import setup\nsetup(name='unsaid', py_modules=['unsaid'])\n";
+    let source = Source::with_setup("unsaid", setup).file("unsaid.py", "answer = 42\n").without("PKG-INFO");
+    let room = Room::new();
+    build(&room, &source, TARGET, &[]).failed(4, "WB0506").says("`1.0`").hints("PRETEND_VERSION=1.0");
+    // A folder has no name that would say another.
+    let ran = room.build(&source.folder(&room, "unsaid-src"), TARGET).ran().succeeded();
+    assert!(ran.stdout.contains("unsaid-0.0.0-"), "{ran}");
+}
+
+/// No compiler can be asked to leave it out.
+#[test]
+fn a_script_that_writes_down_the_time() {
+    let setup = "import time\nopen('timed.py', 'w').write('built = %d\\n' % time.time())\n\
+        from setuptools import setup\nsetup(name='timed', version='1.0', py_modules=['timed'])\n";
+    let room = Room::new();
+    let ran = build(&room, &Source::with_setup("timed", setup), TARGET, &[]).succeeded();
+    ran.says("`timed.py` holds the time of this build");
+}
+
 /// Its suffix and its tag are the project's word; that it was compiled for one version no symbol tells.
 #[test]
 fn an_extension_of_the_stable_abi_that_is_none() {

@@ -35,7 +35,6 @@ looked_for = set()
 TRANSLATORS = {
     "Cython": (".pyx",),
     "cffi": (".py",),
-    "mypyc": (".py",),
     "nanobind": (".cpp", ".cc", ".cxx"),
     "numpy": (".c", ".cpp", ".cc", ".cxx", ".pyx", ".f", ".f90"),
     "pybind11": (".cpp", ".cc", ".cxx"),

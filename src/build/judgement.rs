@@ -5,10 +5,10 @@ use std::path::Path;
 use super::hooks::HookOutcome;
 use super::output::Built;
 use super::work::Work;
-use super::{Builder, check_python, failure, key, stable_abi};
+use super::{Builder, check_python, clock, failure, key, stable_abi};
 use crate::cache::{Digest, ResultEntry};
 use crate::elf::{self, Symbols};
-use crate::metadata::Metadata;
+use crate::metadata::{Metadata, normalize, parse_version, version_eq};
 use crate::report::{Code, Error, Result};
 use crate::toolchain::diagnosis;
 use crate::wheel::judge::{Contents, Expectation, Verdict, judge};
@@ -20,10 +20,13 @@ use crate::wheel::{
 impl Builder<'_> {
     /// Judges what the hooks left and makes the canonical wheel of it.
     pub(super) fn judge_and_write(&self, work: &Work<'_>, outcome: HookOutcome) -> Result<Built> {
-        let Work { job, layout, native, rust, requirements, .. } = work;
+        let Work { job, layout, tree, native, rust, requirements, .. } = work;
         let parts = rust.key_parts(key::result(&job.request, requirements, native.libraries()));
         let mut raw = RawWheel::read(&outcome.wheel).map_err(|error| error.log(layout.hook_log()))?;
         let grafted = self.graft(job, &mut raw, native).map_err(|error| error.log(layout.hook_log()))?;
+        if tree.pkg_info.is_none() {
+            check_version(job.sdist.path(), raw.metadata())?;
+        }
         // Without PKG-INFO only now it is known.
         check_python(raw.metadata(), job.python, &job.subject)?;
         let verdict = self
@@ -31,6 +34,12 @@ impl Builder<'_> {
             .map_err(|error| failure::of_judgement(error, layout, &outcome.calls))?;
         stable_abi::check(&raw, &outcome.calls, &layout.source)
             .map_err(|error| error.log(layout.hook_log()))?;
+        for name in clock::dated(raw.members(), std::time::SystemTime::now()) {
+            self.report.warn(format!(
+                "{}: `{name}` holds the time of this build, so that another build gives other bytes",
+                job.subject
+            ));
+        }
         for edit in &verdict.edits {
             if let Some(member) = raw.members_mut().iter_mut().find(|member| member.name == edit.member) {
                 member.data = edit.apply(&member.data)?;
@@ -203,6 +212,32 @@ impl Builder<'_> {
             recipe_digest: env!("WHEELBUILD_RECIPE").to_owned(),
         }
         .checked()
+    }
+}
+
+/// Backends write the version 0.0.0 when nothing tells them one, as without version control. Refuses it for
+/// an sdist whose file name has another.
+fn check_version(sdist: &Path, metadata: &Metadata) -> Result<()> {
+    let stem = sdist.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let stem = [".tar.gz", ".tar.bz2", ".tar.xz", ".tar.zst", ".zip"]
+        .iter()
+        .find_map(|ending| stem.strip_suffix(ending))
+        .unwrap_or(stem);
+    let told = stem.rsplit_once('-').filter(|(name, version)| {
+        normalize(name) == normalize(metadata.name()) && parse_version(version).is_ok()
+    });
+    match told {
+        Some((_, version)) if version_eq(metadata.version(), "0") && !version_eq(version, "0") => {
+            Err(Error::new(
+                Code::MetadataMismatch,
+                format!("METADATA names the version `{}`, the file name `{version}`", metadata.version()),
+            )
+            .cause("there is no PKG-INFO, and the backend found no version where it looks for one")
+            .hint(format!(
+                "if it takes it from version control, say it: `SETUPTOOLS_SCM_PRETEND_VERSION={version}`"
+            )))
+        }
+        _ => Ok(()),
     }
 }
 

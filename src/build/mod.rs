@@ -2,6 +2,7 @@
 //!
 //! [`Builder::build`] is the whole pipeline, top to bottom; the files beside it are its steps.
 
+mod clock;
 mod compilers;
 mod failure;
 mod fetch;

@@ -49,11 +49,34 @@ pub fn causes(calls: &[Call], log: &str, first_glibc: impl Fn(&str) -> Option<u3
     // Compilers that are not called through a driver (cargo's own) still print.
     let lines: Vec<&str> = log.lines().collect();
     for (at, line) in lines.iter().enumerate() {
-        if let Some(finding @ (Finding::Header(_) | Finding::Library(_))) = Finding::of(line) {
-            add(with_lines(finding.error(None, &first_glibc), &lines[at..], 1));
+        match Finding::of(line) {
+            // A driver's own output is in the log, too.
+            Some(Finding::Header(name)) if OF_C_LIBRARY.contains(&name) && !said(calls, line) => {
+                add(with_lines(foreign_compiler(name), &lines[at..], 1));
+            }
+            Some(finding @ (Finding::Header(_) | Finding::Library(_))) => {
+                add(with_lines(finding.error(None, &first_glibc), &lines[at..], 1));
+            }
+            _ => {}
         }
     }
     found
+}
+
+/// Headers that every C library has, and Python.h begins with.
+const OF_C_LIBRARY: [&str; 8] =
+    ["assert.h", "errno.h", "limits.h", "math.h", "stddef.h", "stdio.h", "stdlib.h", "string.h"];
+
+/// Whether a call of a driver printed `line`.
+fn said(calls: &[Call], line: &str) -> bool {
+    calls.iter().flat_map(|call| &call.stderr).any(|known| known == line)
+}
+
+/// The error of a package that calls the build machine's compiler by a path or name of its own.
+fn foreign_compiler(header: &str) -> Error {
+    Error::new(Code::MissingHeader, format!("a compiler of the build machine looked for `{header}`"))
+        .cause("the package does not call what CC and CXX name, and another compiler has nothing of the target")
+        .hint("have it call `cc` and `c++` of PATH: its own setting (`--env`, `-C`), or a patch of `[packages.NAME]`")
 }
 
 /// What a call of the target's tools did not find.

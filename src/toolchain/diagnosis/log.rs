@@ -34,6 +34,10 @@ const CANNOT_RUN: &[(&str, &str)] = &[
         "Can not run test applications in this cross environment",
         "answer what `run()` asks: `-C setup-args=-DNAME=VALUE`",
     ),
+    (
+        "An exe_wrapper is needed for",
+        "build it for the build machine: `executable(…, native: true)` in meson.build",
+    ),
     ("Could not invoke sanity check executable", "name the machine files: `-C setup-args=--cross-file=FILE`"),
     ("TRY_RUN() invoked in cross-compiling mode", "answer it beforehand: `-C cmake.define.NAME=VALUE`"),
 ];
