@@ -160,6 +160,8 @@ fn manifest_type() -> String {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Index {
+    /// Required, and left out by rules_oci in the index of several images.
+    #[serde(default = "schema_version")]
     pub schema_version: u32,
     #[serde(default = "index_type")]
     pub media_type: String,
@@ -170,6 +172,10 @@ pub struct Index {
 
 fn index_type() -> String {
     INDEX.to_owned()
+}
+
+fn schema_version() -> u32 {
+    2
 }
 
 impl Index {

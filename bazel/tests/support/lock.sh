@@ -91,6 +91,8 @@ refused() {
     refuses BUILD.bazel 's|"@pypi//:numpy"|"@pypi//:nunpy"|' "no such target" nunpy
     refuses BUILD.bazel 's|binary = ":app"|binary = ":ap"|' "rule '//:ap' does not exist"
     refuses BUILD.bazel 's|binary = ":app",|&\n    target_platforms = ["//:arm"],|' "target_platforms is a dict" amd64
+    refuses BUILD.bazel '0,/base = ":base"/s||base = None,\n    architecture = "arm64",\n    os = "linux"|' \
+        "architecture is \`arm64\`, and target_platform is for \`amd64\`" 'architecture = "amd64"'
     what=@pypi//:kiwisolver_wheel refuses MODULE.bazel 's|^pypi_lock.parse(|&\n    targets = ["x86_64-windows"],|' \
         "\`x86_64-windows\` is no target of pypi_lock"
     # On macOS kiwisolver is taken as it is published, and that was ruled out.

@@ -60,6 +60,12 @@ run_layout() {
     [[ $said == *"hello (3, 11) 6 0.4.8"* ]] || die "it does not say hello"
 }
 
+# expect_base LAYOUT ARCHITECTURE: a real OCI layout has that base's layer, and says it is for it.
+expect_base() {
+    python3 "$repo/bazel/tests/support/check_base.py" "$(bazel info bazel-bin 2>/dev/null)/$1" "$2"
+    echo "   $1 is built upon the base for $2"
+}
+
 tier_oci1() {
     need_source RULES_OCI_1 "rules_oci 1.x (1.8.0)" oci/defs.bzl
     need_source BAZEL_LIB_1 "aspect_bazel_lib 1.x (1.42.1)" lib/jq.bzl
@@ -73,6 +79,9 @@ tier_oci1() {
     # Its tarball is written by yq, which Debian does not have.
     bazel build --nobuild //oci1:image.tar
     run_layout "$(bazel info bazel-bin 2>/dev/null)/oci1/image"
+    bazel build //oci1:images_amd64 //oci1:images_arm64
+    expect_base oci1/images_amd64 amd64
+    expect_base oci1/images_arm64 arm64
 }
 
 tier_oci2() {
@@ -84,8 +93,14 @@ tier_oci2() {
     override rules_oci "$RULES_OCI_2"
     override aspect_bazel_lib "$BAZEL_LIB_2"
     override tar.bzl "$TAR_BZL"
-    bazel build //oci2:image //oci2:image.tar
+    bazel build //oci2:image //oci2:image.tar //oci2:images
     run_layout "$(bazel info bazel-bin 2>/dev/null)/oci2/image"
+    expect_base oci2/images_amd64 amd64
+    expect_base oci2/images_arm64 arm64
+    # Their index has both, each with what it says of itself.
+    "$wheelbuild" inspect --json "$(bazel info bazel-bin 2>/dev/null)/oci2/images" >"$work/index.json"
+    [ "$(grep -oE '"platform": *"linux/(amd64|arm64)"' "$work/index.json" | sort -u | wc -l)" = 2 ] ||
+        { cat "$work/index.json"; die "the index lacks a platform"; }
 }
 
 tier_docker() {

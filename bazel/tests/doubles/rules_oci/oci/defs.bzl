@@ -9,11 +9,11 @@ def _image_impl(ctx):
     args.add(ctx.attr.workdir)
     args.add(ctx.file.entrypoint)
     args.add(ctx.file.cmd)
-    args.add_all([ctx.file.base], expand_directories = False)
+    args.add_all([ctx.file.base] if ctx.file.base else ["/dev/null"], expand_directories = False)
     args.add_all(ctx.files.tars)
     ctx.actions.run_shell(
         outputs = [layout],
-        inputs = ctx.files.tars + [ctx.file.base, ctx.file.entrypoint, ctx.file.cmd],
+        inputs = ctx.files.tars + ctx.files.base + [ctx.file.entrypoint, ctx.file.cmd],
         arguments = [args],
         command = """out=$1; echo "$2" >"$out/workdir"; cp "$3" "$out/entrypoint"; cp "$4" "$out/cmd"; cp -rL "$5" "$out/base"; shift 5
 number=0; for tar; do cp "$tar" "$out/$number-${tar##*/}"; number=$((number+1)); done""",
@@ -25,7 +25,7 @@ _oci_image = rule(
     attrs = {
         "annotations": attr.label(allow_single_file = True),
         "architecture": attr.string(),
-        "base": attr.label(allow_single_file = True, mandatory = True),
+        "base": attr.label(allow_single_file = True),
         "cmd": attr.label(allow_single_file = True),
         "entrypoint": attr.label(allow_single_file = True),
         "env": attr.label(allow_single_file = True),
