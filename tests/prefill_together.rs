@@ -98,3 +98,27 @@ fn what_several_builds_require_is_built_once() {
     assert_eq!((hooks("one"), hooks("two"), hooks("three")), (1, 1, 1));
     assert_eq!(hooks("needed"), 1);
 }
+
+#[test]
+fn a_wheel_that_several_targets_make_at_once_is_one() {
+    // Its published wheel is for one platform, so a build for each target begins; what comes out is pure.
+    let published = format!(
+        "wheels = [{{ name = \"turned-1.0-cp311-cp311-win_amd64.whl\", url = \"https://example.invalid/x.whl\", \
+         hashes = {{ sha256 = \"{}\" }} }}]\n",
+        "0".repeat(64)
+    );
+    let source = Source::pure("turned");
+    let mut houses = Vec::new();
+    for jobs in ["1", "2", "2"] {
+        let room = Room::with_own_cache();
+        lock(&room, &[("turned".to_owned(), source.clone())]);
+        room.write("pylock.toml", fs::read_to_string(room.join("pylock.toml")).unwrap() + &published);
+        let run = prefill(&room, TARGET).args(["--target", "x86_64-linux-musl", "--jobs", jobs]);
+        run.ran().succeeded();
+        let files = common::names(&room.join("house/files"));
+        let read = |name: &String| (name.clone(), fs::read(room.join("house/files").join(name)).unwrap());
+        houses.push(files.iter().map(read).collect::<Vec<_>>());
+    }
+    assert!(houses[0].iter().any(|(name, _)| name == "turned-1.0-py3-none-any.whl"));
+    assert!(houses.iter().all(|house| *house == houses[0]), "the same, with its provenance");
+}

@@ -20,6 +20,8 @@ pub(super) struct Chain {
     /// Not yet served, in the order of building.
     pending: Vec<usize>,
     running: BTreeSet<usize>,
+    /// All of them, in the order of building.
+    order: Vec<usize>,
     /// Wheels by the cell they were made for.
     wheels: Vec<Placed>,
 }
@@ -29,7 +31,7 @@ impl Chain {
     pub fn new(risk: Risk, cells: &[Cell], numbers: &[usize]) -> Self {
         let mut pending = numbers.to_vec();
         pending.sort_by_cached_key(|number| order(&cells[*number]));
-        Self { risk, pending, running: BTreeSet::new(), wheels: Vec::new() }
+        Self { risk, order: pending.clone(), pending, running: BTreeSet::new(), wheels: Vec::new() }
     }
 
     /// The cells that wheels which are there serve; they are not pending any more.
@@ -88,6 +90,11 @@ impl Chain {
     /// Nothing more is to be built; gives what was pending.
     pub fn clear(&mut self) -> Vec<usize> {
         std::mem::take(&mut self.pending)
+    }
+
+    /// The place of `cell` in the order of building.
+    pub fn rank(&self, cell: usize) -> usize {
+        self.order.iter().position(|number| *number == cell).unwrap_or(self.order.len())
     }
 
     /// What is neither served nor being built.

@@ -28,6 +28,8 @@ pub struct House {
     _lock: File,
     /// What this run put there.
     placed: Mutex<BTreeMap<String, String>>,
+    /// Whose provenance lies beside wheels for any platform, by the place of its build in the order.
+    ranks: Mutex<BTreeMap<String, usize>>,
     report: Report,
 }
 
@@ -54,7 +56,14 @@ impl House {
         }
         lock.lock_shared().map_err(|error| Error::io("lock", &files, &error))?;
         let placed = Mutex::new(BTreeMap::new());
-        Ok(Self { root: root.to_owned(), files, _lock: lock, placed, report: report.clone() })
+        Ok(Self {
+            root: root.to_owned(),
+            files,
+            _lock: lock,
+            placed,
+            ranks: Mutex::default(),
+            report: report.clone(),
+        })
     }
 
     pub fn root(&self) -> &Path {
@@ -120,17 +129,30 @@ impl House {
 
     /// Puts a wheel that was built there, with its provenance beside it.
     ///
+    /// Builds for several targets that run at the same time may all make one wheel for any platform. The
+    /// provenance that stays is that of the lowest `rank`, whichever ended first.
+    ///
     /// # Errors
     /// [`Code::WheelConflict`], storage codes.
-    pub fn put(&self, built: &Built) -> Result<Placed> {
+    pub fn put(&self, built: &Built, rank: usize) -> Result<Placed> {
         let entry = &built.entry;
         let sha256 = entry.wheel.to_string();
         self.claim(&entry.file, &sha256)?;
+        let placed = Placed { file: entry.file.clone(), sha256: sha256.clone(), size: entry.size };
+        let anywhere = entry.file.ends_with("-any.whl");
+        let mut ranks = anywhere.then(|| self.ranks.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(ranks) = &mut ranks {
+            if ranks.get(&entry.file).is_some_and(|there| *there <= rank) {
+                return Ok(placed);
+            }
+            ranks.insert(entry.file.clone(), rank);
+        }
         let there = self.path_of(&entry.file).exists();
         let replaced = there && self.find(&entry.file, &sha256).is_none();
         built.write(&self.files)?;
+        drop(ranks);
         self.note_replaced(replaced, &entry.file)?;
-        Ok(Placed { file: entry.file.clone(), sha256, size: entry.size })
+        Ok(placed)
     }
 
     /// One name, one content within a run.

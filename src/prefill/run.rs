@@ -292,7 +292,10 @@ impl<'a> Run<'a> {
             let Some(cell) = next else { break };
             let found = self.maker.finished(recipe, &self.work.cells[cell]);
             let placed = match found {
-                Ok(Some(built)) => self.house.put(&built).map(Some),
+                Ok(Some(built)) => {
+                    let rank = self.lock().groups[number].chain.rank(cell);
+                    self.house.put(&built, rank).map(Some)
+                }
                 // Why it cannot be built, the build itself will say.
                 Ok(None) | Err(_) => Ok(None),
             };
@@ -482,7 +485,8 @@ impl<'a> Run<'a> {
         let elapsed = self.start.elapsed().saturating_sub(began);
         let cached = built.as_ref().is_ok_and(|built| built.cached);
         let version = built.as_ref().ok().map(|built| built.entry.version.clone());
-        let placed = built.and_then(|built| self.house.put(&built));
+        let rank = self.lock().groups[begun.group].chain.rank(begun.cell);
+        let placed = built.and_then(|built| self.house.put(&built, rank));
         let used = share.used();
         if let (Ok(_), Some(memory), false) = (&placed, used, cached) {
             Cost { seconds: elapsed.as_secs_f64(), memory }.remember(self.maker.cache(), recipe);

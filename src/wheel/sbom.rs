@@ -174,14 +174,18 @@ impl Sbom {
     pub fn of(record: &BuildRecord, wheel: &WheelFileName) -> Self {
         let name = wheel.name();
         let version = wheel.version().to_string();
+        let mut properties =
+            vec![Property { name: "wheelbuild:tags".to_owned(), value: wheel.tags().to_string() }];
+        // A wheel for any platform is the same whatever it was built for.
+        if wheel.tags().platforms() != ["any"] {
+            let target = Property { name: "wheelbuild:target".to_owned(), value: record.target.clone() };
+            properties.insert(0, target);
+        }
         let itself = Component {
             r#type: "library".to_owned(),
             bom_ref: format!("wheel:{name}@{version}"),
             purl: Some(pypi_purl(&name, &version, None)),
-            properties: vec![
-                Property { name: "wheelbuild:target".to_owned(), value: record.target.clone() },
-                Property { name: "wheelbuild:tags".to_owned(), value: wheel.tags().to_string() },
-            ],
+            properties,
             name,
             version,
             ..Component::default()
