@@ -73,6 +73,24 @@ fn a_build_ext_that_does_nothing() {
 }
 
 /// Its own call of the compiler, whose failure it does not look at.
+/// As pillow does it, whose modules for image formats are there when the format's library is.
+#[test]
+fn a_feature_that_the_package_leaves_out_is_told() {
+    let setup = "from setuptools import Extension, setup\n\
+        from setuptools.command.build_ext import build_ext\n\
+        class Chosen(build_ext):\n    def run(self):\n\
+        \x20       self.extensions[:] = [e for e in self.extensions if e.name != '_extra']\n        super().run()\n\
+        setup(name='extra', version='1.0', py_modules=['extra'], cmdclass={'build_ext': Chosen},\n\
+        \x20     ext_modules=[Extension('_fine', ['_fine.c']), Extension('_extra', ['_extra.c'])])\n";
+    let fine = "#include <Python.h>\nstatic struct PyModuleDef m = {PyModuleDef_HEAD_INIT, \"_fine\"};\n\
+        PyMODINIT_FUNC PyInit__fine(void) { return PyModule_Create(&m); }\n";
+    let ran = build(&package("extra", setup).file("_fine.c", fine), &[]).succeeded();
+    assert!(ran.stderr.contains("left out `_extra`"), "{ran}");
+    // With nothing else compiled it is a loss.
+    let alone = setup.replace("Extension('_fine', ['_fine.c']), ", "");
+    refused(&package("extra", &alone)).says("_extra");
+}
+
 #[test]
 fn a_compiler_that_is_called_by_hand() {
     let setup = "import os, subprocess\nfrom setuptools import setup\n\

@@ -18,6 +18,9 @@ pub struct Answer {
     /// Extension modules that setup() was given.
     #[serde(default)]
     pub declared_extensions: Vec<String>,
+    /// Those that the package's own commands took out of the list again.
+    #[serde(default)]
+    pub withdrawn_extensions: Vec<String>,
     /// Translators (Cython and the like) that the package looked for in vain, each with a source of
     /// the tree that it would have translated.
     #[serde(default)]

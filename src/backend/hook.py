@@ -28,6 +28,8 @@ from _wheelbuild_view import when_imported
 EXTENSIONS = "_wheelbuild_extensions"
 BUILD_FOLDER = ".wheelbuild-build"
 declared_extensions = set()
+# Those that were declared no more when the commands had ended.
+withdrawn_extensions = set()
 looked_for = set()
 
 # What extension modules are made with, and the endings of the sources that it would be for. Scripts go on
@@ -78,22 +80,26 @@ def untranslated():
 def watch_declarations():
     """Notes the extensions that setup() is given, before and after its commands change them."""
 
-    def note(distribution):
+    def declared(distribution):
+        names = set()
         for extension in getattr(distribution, "ext_modules", None) or ():
             name = getattr(extension, "name", None)
             # Without sources it only makes setuptools take the wheel for a platform's.
             if isinstance(name, str) and getattr(extension, "sources", None):
-                declared_extensions.add(name)
+                names.add(name)
+        return names
 
     def change(module):
         original = module.Distribution.run_commands
 
         def run_commands(self):
-            note(self)
+            before = declared(self)
             try:
                 return original(self)
             finally:
-                note(self)
+                after = declared(self)
+                declared_extensions.update(before | after)
+                withdrawn_extensions.update(before - after)
 
         module.Distribution.run_commands = run_commands
 
@@ -216,6 +222,7 @@ def main():
         code = 1
     answer["failed_extensions"] = getattr(sys.modules.get(EXTENSIONS), "failed", {})
     answer["declared_extensions"] = sorted(declared_extensions)
+    answer["withdrawn_extensions"] = sorted(withdrawn_extensions)
     answer["untranslated"] = untranslated()
     sys.stdout.flush()
     sys.stderr.flush()

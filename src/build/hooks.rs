@@ -29,6 +29,8 @@ pub(super) struct HookOutcome {
     pub failed_extensions: Vec<String>,
     /// Extensions that setup() was given.
     pub declared_extensions: Vec<String>,
+    /// Those that the package's own commands took out of the list again.
+    pub withdrawn_extensions: Vec<String>,
     /// Translators that were looked for in vain, with a source each.
     pub untranslated: BTreeMap<String, String>,
     /// Every call of a compiler.
@@ -125,6 +127,7 @@ impl Builder<'_> {
                         wheel: wheel_in(layout, &wheel)?,
                         failed_extensions,
                         declared_extensions: answer.declared_extensions,
+                        withdrawn_extensions: answer.withdrawn_extensions,
                         untranslated: answer.untranslated,
                         calls,
                         places,

@@ -11,7 +11,7 @@ use crate::elf::{self, Symbols};
 use crate::metadata::{Metadata, normalize, parse_version, version_eq};
 use crate::report::{Code, Error, Result};
 use crate::toolchain::diagnosis;
-use crate::wheel::judge::{Contents, Expectation, Verdict, judge};
+use crate::wheel::judge::{Contents, Expectation, FileFinding, Verdict, judge};
 use crate::wheel::{
     Artefact, BuildPath, BuildRecord, Library, Provenance, PythonRecord, RawWheel, SourceFile, TagSet, Tool,
     WheelBuilder, check_complete,
@@ -69,6 +69,7 @@ impl Builder<'_> {
         }
         let provenance = provenance.to_json()?.into_bytes();
         let mut notes = verdict.notes;
+        notes.extend(self.left_out(&outcome, &verdict.files, &job.subject));
         notes.extend(wheel.notes);
         let entry = ResultEntry {
             parts,
@@ -122,11 +123,34 @@ impl Builder<'_> {
             allow_pure: self.options.allow_pure,
             lost_extensions: &lost,
             declared_extensions: &outcome.declared_extensions,
+            withdrawn_extensions: &outcome.withdrawn_extensions,
             against_pure: &against_pure,
             build_prefixes: &prefixes,
             ..Expectation::new(*job.target, job.python.version)
         };
         judge(&contents, &expectation)
+    }
+
+    /// Says of which declared extensions the package itself thought better, and they are not there.
+    fn left_out(&self, outcome: &HookOutcome, files: &[FileFinding], subject: &str) -> Option<String> {
+        let is_there = |name: &str| {
+            let last = name.rsplit('.').next().unwrap_or(name);
+            files.iter().any(|file| {
+                let base = file.member.rsplit('/').next().unwrap_or(&file.member);
+                base.split('.').next() == Some(last)
+            })
+        };
+        let names = outcome.withdrawn_extensions.iter().filter(|name| !is_there(name));
+        let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
+        if names.is_empty() {
+            return None;
+        }
+        let text = format!(
+            "its build left out {}, which it declares: what they need is not there (`--native LIB`, `--sysroot DIR`)",
+            names.join(", ")
+        );
+        self.report.warn(format!("{subject}: {text}"));
+        Some(text)
     }
 
     /// Everything that went in, for SBOM and provenance.

@@ -67,8 +67,8 @@ fn has_package_build(root: &Path) -> bool {
 fn is_source(path: &str, is_folder: bool, is_sdist: bool) -> bool {
     let name = path.rsplit('/').next().unwrap_or(path);
     if is_folder {
-        return !(TOOL_FOLDERS.contains(&name)
-            || !is_sdist && !path.contains('/') && name.ends_with(".egg-info"));
+        let is_left = !is_sdist && !path.contains('/') && name.ends_with(".egg-info");
+        return !is_left && !TOOL_FOLDERS.contains(&name);
     }
     let in_dist = path.strip_prefix("dist/").is_some_and(|rest| !rest.contains('/'));
     !(

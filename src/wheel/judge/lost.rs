@@ -13,7 +13,9 @@ pub(super) fn check(opened: &Opened<'_>, expectation: &Expectation<'_>, docket: 
     // A build may install an extension under another name than it declared: then all are there.
     let declared = expectation.declared_extensions;
     let declared = if present.len() < declared.len() { declared } else { &[] };
-    for name in declared.iter().chain(expectation.lost_extensions) {
+    let withdrawn = if opened.native { expectation.withdrawn_extensions } else { &[] };
+    let declared = declared.iter().filter(|name| !withdrawn.contains(name));
+    for name in declared.chain(expectation.lost_extensions) {
         let wanted = wanted(name);
         let found = present.iter().any(|module| is_same(module, &wanted));
         if !found && !absent.contains(&name.as_str()) {

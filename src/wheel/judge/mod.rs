@@ -55,6 +55,9 @@ pub struct Expectation<'a> {
     pub lost_extensions: &'a [String],
     /// Extensions the backend was told to build: dotted module names.
     pub declared_extensions: &'a [String],
+    /// Those of them that the package itself took out again: a feature whose library is not there. No
+    /// loss, while others were built.
+    pub withdrawn_extensions: &'a [String],
     /// What speaks against a wheel without any native file: reasons to believe that it lost some.
     pub against_pure: &'a [String],
     /// Folders of the build, of which no native file should speak.
@@ -73,6 +76,7 @@ impl<'a> Expectation<'a> {
             allow_pure: false,
             lost_extensions: &[],
             declared_extensions: &[],
+            withdrawn_extensions: &[],
             against_pure: &[],
             build_prefixes: &[],
         }

@@ -42,6 +42,16 @@ fn a_declared_extension_must_be_there() {
     trial.refused_with(Code::LostExtension, &["`pkg._y`"]);
     trial.allow_pure = true;
     trial.judge().unwrap();
+    // The package itself left it out, and it is not all there was; but it did not fail to compile.
+    trial.allow_pure = false;
+    trial.withdrawn = strings(&["pkg._y"]);
+    trial.judge().unwrap();
+    trial.lost = strings(&["pkg._y"]);
+    trial.refused_with(Code::LostExtension, &["`pkg._y`"]);
+    let mut trial = Trial::new("cp311-cp311-linux_aarch64");
+    trial.declared = strings(&["pkg._y"]);
+    trial.withdrawn = strings(&["pkg._y"]);
+    trial.refused_with(Code::LostExtension, &["`pkg._y`"]);
 }
 
 #[test]

@@ -26,6 +26,7 @@ pub(super) struct Trial {
     pub allow_pure: bool,
     pub lost: Vec<String>,
     pub declared: Vec<String>,
+    pub withdrawn: Vec<String>,
     pub prefixes: Vec<String>,
 }
 
@@ -54,6 +55,7 @@ impl Trial {
             allow_pure: false,
             lost: Vec::new(),
             declared: Vec::new(),
+            withdrawn: Vec::new(),
             prefixes: Vec::new(),
         }
     }
@@ -90,6 +92,7 @@ impl Trial {
                 allow_pure: self.allow_pure,
                 lost_extensions: &self.lost,
                 declared_extensions: &self.declared,
+                withdrawn_extensions: &self.withdrawn,
                 build_prefixes: &self.prefixes,
                 ..Expectation::new(self.target, self.python)
             },
