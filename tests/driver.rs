@@ -347,6 +347,7 @@ fn recorder(script: &str) -> (tempfile::TempDir, Compiler) {
         ar: words(),
         ranlib: words(),
         ld: words(),
+        link: vec![],
         dialect: Dialect::Gcc,
     });
     (folder, compiler)
@@ -380,6 +381,7 @@ fn drivers_are_found_by_path_and_never_find_themselves() {
         ar: word(),
         ranlib: word(),
         ld: word(),
+        link: vec![],
         dialect: Dialect::Gcc,
     });
     let build = Build::new("aarch64-linux", compiler);

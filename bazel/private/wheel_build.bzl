@@ -1,7 +1,9 @@
 """An sdist to a wheel: one action."""
 
 load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
+load("@rules_cc//cc:action_names.bzl", "ACTION_NAMES")
 load("@rules_cc//cc:find_cc_toolchain.bzl", "find_cc_toolchain")
+load("@rules_cc//cc/common:cc_common.bzl", "cc_common")
 load("@rules_cc//cc/common:cc_info.bzl", "CcInfo")
 load("@rules_python//python:defs.bzl", "PyRuntimeInfo")
 load(":driver.bzl", "WHEELBUILD", "ZIG", "driver_args", "run_driver")
@@ -79,7 +81,76 @@ def _below(folders):
     return place
 
 def _library(file):
-    return "usr/lib/{}={}".format(file.basename, file.path)
+    """Says under what name `-lX` finds a library: Bazel marks what is position independent or kept whole."""
+    name = file.basename
+    for mark, ending in [(".pic.a", ".a"), (".pic.lo", ".a"), (".lo", ".a")]:
+        if name.endswith(mark):
+            name = name.removesuffix(mark) + ending
+            break
+    return "usr/lib/{}={}".format(name, file.path)
+
+def _toolchain_folder(file):
+    """The repository that a file of a toolchain is in; within the main one, its folder."""
+    root, repository = file.root.path, file.owner.workspace_root
+    if not repository:
+        return file.dirname
+    return root + "/" + repository if root and not repository.startswith(root) else repository
+
+def _add_toolchain(ctx, args):
+    """Names the registered C toolchain: programs, the flags of each step, its folders. Gives its files."""
+    cc = find_cc_toolchain(ctx)
+    features = cc_common.configure_features(
+        ctx = ctx,
+        cc_toolchain = cc,
+        requested_features = ctx.features,
+        unsupported_features = ctx.disabled_features,
+    )
+
+    def tool(action):
+        return cc_common.get_tool_for_action(feature_configuration = features, action_name = action)
+
+    def flags(action, variables):
+        return cc_common.get_memory_inefficient_command_line(
+            feature_configuration = features,
+            action_name = action,
+            variables = variables,
+        )
+
+    compiling = cc_common.create_compile_variables(
+        feature_configuration = features,
+        cc_toolchain = cc,
+        use_pic = True,
+    )
+    linking = cc_common.create_link_variables(
+        feature_configuration = features,
+        cc_toolchain = cc,
+        is_using_linker = True,
+        is_linking_dynamic_library = True,
+    )
+    c = flags(ACTION_NAMES.c_compile, compiling)
+    cxx = flags(ACTION_NAMES.cpp_compile, compiling)
+
+    # A backend says itself what it links.
+    link = [
+        flag
+        for flag in flags(ACTION_NAMES.cpp_link_dynamic_library, linking)
+        if flag not in ("-shared", "-pie")
+    ]
+    args.add("--cc", "system")
+    args.add("--cc-program", tool(ACTION_NAMES.c_compile))
+    if tool(ACTION_NAMES.cpp_compile) != tool(ACTION_NAMES.c_compile):
+        args.add("--cxx-program", tool(ACTION_NAMES.cpp_compile))
+    args.add("--ar-program", tool(ACTION_NAMES.cpp_link_static_library))
+    args.add_all(c, format_each = "--cc-flag=%s")
+    args.add_all([flag for flag in cxx if flag not in c], format_each = "--cxx-flag=%s")
+    args.add_all(link, format_each = "--link-flag=%s")
+    args.add_all(
+        cc.all_files,
+        format_each = "--cc-folder=%s",
+        map_each = _toolchain_folder,
+        uniquify = True,
+    )
+    return cc.all_files
 
 def _wheel_build_impl(ctx):
     target = ctx.attr.target or target_of(ctx, BuildSettingInfo)
@@ -117,10 +188,7 @@ def _wheel_build_impl(ctx):
 
     compiler = ctx.attr.cc or ctx.attr._cc[BuildSettingInfo].value
     if compiler == "toolchain":
-        cc = find_cc_toolchain(ctx)
-        args.add("--cc", "system")
-        args.add("--cc-program", cc.compiler_executable)
-        transitive.append(cc.all_files)
+        transitive.append(_add_toolchain(ctx, args))
 
     headers, libraries = _sysroot_files(ctx)
     for part in headers:
@@ -144,8 +212,8 @@ def _wheel_build_impl(ctx):
         inputs = depset(inputs, transitive = transitive),
         outputs = [wheel, name_file, provenance],
         message = "Building the wheel of %{label} for " + target,
-        # Include folders are text.
-        path_mapping = not headers,
+        # Include folders are text, and so is what a toolchain says of itself.
+        path_mapping = not headers and compiler != "toolchain",
         resource_set = _RESOURCE_SETS.get(ctx.attr.cpus),
     )
     return [

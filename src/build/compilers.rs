@@ -26,6 +26,8 @@ pub(super) struct Compilers {
     turns: Option<Place>,
     /// Libraries of the target that were provided.
     native: Option<Place>,
+    /// What a named C toolchain consists of.
+    named: Vec<Place>,
     config: DriverConfig,
     /// True when the C++ runtime of the target is there.
     pub cxx: bool,
@@ -56,10 +58,18 @@ impl Compilers {
         let zig_folder = layout.existing(zig_home, "zig");
         let kit_folder = layout.existing(&kit.root, "kit");
         let zig_inside = zig_folder.inside.join(zig.program.file_name().unwrap_or_default());
+        let mut named = Vec::new();
         let compiler = match builder.options.compiler {
             CompilerChoice::Kit => Compiler::Kit { zig: zig_inside.clone(), kit: kit_folder.inside.clone() },
             CompilerChoice::ZigCc => Compiler::ZigCc { zig: zig_inside.clone() },
-            CompilerChoice::System => Compiler::System(system_compiler(builder.options.compilers.as_ref())?),
+            CompilerChoice::System => Compiler::System(match &builder.options.named_compiler {
+                Some(compiler) => {
+                    let (compiler, folders) = compiler.placed(layout)?;
+                    named = folders;
+                    compiler
+                }
+                None => system_compiler()?,
+            }),
         };
         let mut config = DriverConfig::new(*job.target, compiler);
         config.build_compiler = Compiler::ZigCc { zig: zig_inside };
@@ -74,7 +84,8 @@ impl Compilers {
             .collect::<Result<_>>()?;
         let source = layout.source.join(root.strip_prefix(&layout.source.host).unwrap_or(Path::new("")));
         config.source = Some(source.inside.clone());
-        config.prefix_maps = prefix_maps(layout, &source, &[&zig_folder, &kit_folder]);
+        let others: Vec<&Place> = [&zig_folder, &kit_folder].into_iter().chain(&named).collect();
+        config.prefix_maps = prefix_maps(layout, &source, &others);
         config.prefix_maps.extend(rust.prefix_maps());
         config.python = Some(job.python.version.program());
         config.hide = vec![job.python.prefix.clone()];
@@ -85,7 +96,7 @@ impl Compilers {
         }
         driver::install(&layout.bin.host, &program.inside, &config)?;
         rust.write_programs(layout, &config.prefix_maps)?;
-        Ok(Self { zig, kit, program, zig_folder, kit_folder, turns, native: None, config, cxx })
+        Ok(Self { zig, kit, program, zig_folder, kit_folder, turns, native: None, named, config, cxx })
     }
 
     /// Shows the drivers the folder `sysroot` of provided libraries, behind the user's own.
@@ -127,10 +138,15 @@ impl Compilers {
             mounts.push(sysroot(layout, number, folder)?.mount());
         }
         mounts.extend(self.native.as_ref().map(Place::mount));
+        mounts.extend(self.named.iter().map(Place::mount));
         if let Compiler::System(system) = &self.config.compiler {
             // The user's compiler is visible where it lies, with the folder it came in.
-            for program in [system.cc.first(), system.cxx.first()].into_iter().flatten() {
-                mounts.extend(home_of(Path::new(program)));
+            for program in [system.cc.first(), system.cxx.first(), system.ar.first()].into_iter().flatten() {
+                let program = Path::new(program);
+                if program.is_absolute() && !self.named.iter().any(|place| program.starts_with(&place.inside))
+                {
+                    mounts.extend(home_of(program));
+                }
             }
         }
         Ok(mounts)
@@ -174,16 +190,8 @@ fn sysroot(layout: &Layout, number: usize, folder: &Path) -> Result<Place> {
     Ok(layout.existing(&real, &format!("sysroot{number}")))
 }
 
-/// The named compilers, else CC and CXX of the user's environment, split as a shell would split plain words.
-fn system_compiler(named: Option<&(PathBuf, PathBuf)>) -> Result<SystemCompiler> {
-    if let Some((cc, cxx)) = named {
-        let absolute = |program: &Path| {
-            std::path::absolute(program)
-                .map(|path| vec![path.display().to_string()])
-                .map_err(|e| Error::io("find", program, &e))
-        };
-        return SystemCompiler::detect(absolute(cc)?, absolute(cxx)?);
-    }
+/// CC and CXX of the user's environment, split as a shell would split plain words.
+fn system_compiler() -> Result<SystemCompiler> {
     let words = |name: &str, default: &str| -> Vec<String> {
         let text = std::env::var(name).unwrap_or_default();
         let text = if text.trim().is_empty() { default.to_owned() } else { text };

@@ -22,7 +22,7 @@ pub(super) struct Place {
     pub inside: PathBuf,
     /// The name below `/build`, whatever the isolation.
     pub fixed: PathBuf,
-    writable: bool,
+    pub writable: bool,
 }
 
 /// The places of one build. The scratch folder is removed with it, unless it was kept.

@@ -12,6 +12,7 @@ mod judgement;
 mod key;
 mod layout;
 mod library;
+mod named_compiler;
 mod native;
 mod options;
 mod output;
@@ -42,6 +43,7 @@ use crate::toolchain::Zig;
 use crate::toolchain::tools::Tools;
 use crate::wheel::{Artefact, BuildRecord, SourceFile};
 
+pub use named_compiler::NamedCompiler;
 pub use options::{CompilerChoice, EPOCH, Options, Source};
 pub use output::Built;
 pub use replay::replay;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use super::NamedCompiler;
 use crate::apt::Archives;
 use crate::backend::ConfigSettings;
 use crate::cache::{Digest, KeyParts};
@@ -124,8 +125,8 @@ pub struct Options {
     pub native: Vec<Asked>,
     /// Provide no native library that was not asked for.
     pub native_only: bool,
-    /// With [`CompilerChoice::System`]: the C and the C++ compiler, instead of what CC and CXX say.
-    pub compilers: Option<(PathBuf, PathBuf)>,
+    /// With [`CompilerChoice::System`]: the C toolchain, instead of what CC and CXX say.
+    pub named_compiler: Option<NamedCompiler>,
     /// Files, and folders of files, that builds would download.
     pub sources: Vec<PathBuf>,
     pub no_cache: bool,
@@ -222,9 +223,20 @@ impl Options {
             parts = parts.with(&format!("build-dep.{name}"), Digest::of_file(wheel)?);
         }
         if self.compiler == CompilerChoice::System {
-            for program in self.compilers.iter().flat_map(|(cc, cxx)| [cc, cxx]) {
-                let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
-                parts = parts.with(&format!("compiler.{name}"), Digest::of_file(program)?);
+            if let Some(named) = &self.named_compiler {
+                for program in [&named.cc, &named.cxx].into_iter().chain(&named.ar) {
+                    let name = program.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                    parts = parts.with(&format!("compiler.{name}"), Digest::of_file(program)?);
+                }
+                for (name, words) in
+                    [("", &named.flags), ("-cxx", &named.cxx_flags), ("-link", &named.link_flags)]
+                {
+                    parts = parts.with(&format!("compiler{name}-flags"), words.join("\n"));
+                }
+                // Nothing is looked up by a key that no wheel is kept under.
+                for (position, folder) in named.folders.iter().enumerate().filter(|_| !self.no_cache) {
+                    parts = parts.with(&format!("compiler-folder.{position}"), tree_digest(folder)?);
+                }
             }
             for name in ["CC", "CXX"] {
                 parts = parts.with(&format!("env.{name}"), std::env::var(name).unwrap_or_default());

@@ -267,6 +267,21 @@ pub struct Build {
     /// With --cc system: the C++ compiler [default: the one beside the C compiler]
     #[arg(long, value_name = "PATH", requires = "cc_program", value_hint = ValueHint::FilePath)]
     pub cxx_program: Option<PathBuf>,
+    /// With --cc-program: the archiver [default: `ar` on PATH]
+    #[arg(long, value_name = "PATH", requires = "cc_program", value_hint = ValueHint::FilePath)]
+    pub ar_program: Option<PathBuf>,
+    /// With --cc-program: a word of every call of the compilers (repeatable)
+    #[arg(long, value_name = "FLAG", requires = "cc_program", allow_hyphen_values = true)]
+    pub cc_flag: Vec<String>,
+    /// With --cc-program: a word of every call of the C++ compiler (repeatable)
+    #[arg(long, value_name = "FLAG", requires = "cc_program", allow_hyphen_values = true)]
+    pub cxx_flag: Vec<String>,
+    /// With --cc-program: a word of every link (repeatable)
+    #[arg(long, value_name = "FLAG", requires = "cc_program", allow_hyphen_values = true)]
+    pub link_flag: Vec<String>,
+    /// With --cc-program: a folder that the compilers need (repeatable)
+    #[arg(long, value_name = "DIR", requires = "cc_program", value_hint = ValueHint::DirPath)]
+    pub cc_folder: Vec<PathBuf>,
     /// A runtime kit from `toolchain kit --output` (repeatable)
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub kit: Vec<PathBuf>,

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Sourced by scripts/bazel-test: the tiers.
-# shellcheck disable=SC2154  # set by setup.sh and the caller
+# shellcheck disable=SC2034,SC2154  # set by setup.sh and the caller
 
 tier_lint() {
     local buildifier=$work/node/node_modules/.bin/buildifier files
@@ -54,6 +54,31 @@ tier_e2e() {
     expect_bases
     keep_wheels
     digests >"$work/e2e.sha256"
+}
+
+# A C library of the target in a wheel, compiled by zig and by the C toolchain that is registered.
+tier_native() {
+    # About other things than kits.
+    disk_cache=$work/disk-cache
+    prepare native bzlmod
+    local compiler wheel tree=$work/tree-native said how=(--extra_toolchains=//native:all "$for_x86_64")
+    bazel build "${how[@]}" //native:uses_answer_zig //native:uses_answer_toolchain
+    for compiler in zig toolchain; do
+        wheel=$(bazel cquery "${how[@]}" "//native:uses_answer_$compiler" --output=files 2>/dev/null)
+        rm -rf "$tree"
+        mkdir "$tree"
+        python3 -m zipfile -e "$wheel" "$tree"
+        said=$(PYTHONPATH=$tree "$python_x86_64/bin/python3.11" -c 'import uses_answer; print(uses_answer.ask())')
+        echo "   by $compiler: $said"
+        case $compiler in
+            zig) [ "$said" = 42 ] || die "that is not the library's answer" ;;
+            # One more by a header that the toolchain's flags lead to.
+            toolchain)
+                [ "$said" = 43 ] || die "the toolchain's flags are not used"
+                readelf -d "$tree"/uses_answer*.so | grep -q NODELETE || die "the toolchain's flags for links are not used"
+                ;;
+        esac
+    done
 }
 
 tier_small() {

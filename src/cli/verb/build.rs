@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::apt::Archives;
-use crate::build::{Builder, Built, CompilerChoice, EPOCH, Options, Source, in_order};
+use crate::build::{Builder, Built, CompilerChoice, EPOCH, NamedCompiler, Options, Source, in_order};
 use crate::cache::Cache;
 use crate::cli::group::Grouped;
 use crate::cli::output::{BuildErrorOutput, BuildOutput, VERSION, WheelOutput};
@@ -143,6 +143,16 @@ fn sysroot_of(files: &[(String, String)], cache: &Cache) -> Result<TempDir> {
                 .hint("write it like `--sysroot-file usr/include/zlib.h=path/to/zlib.h`"));
         }
         let to = folder.path().join(place);
+        if to.exists() && std::fs::read(&to).ok() != std::fs::read(file).ok() {
+            return Err(Error::new(
+                Code::Usage,
+                format!("two files are meant for `{}` of the sysroot", place.display()),
+            )
+            .cause(format!("one of them is `{file}`"))
+            .hint(
+                "give one of them another name; with Bazel, name only one of the libraries in `native_deps`",
+            ));
+        }
         std::fs::create_dir_all(to.parent().unwrap_or(folder.path()))
             .and_then(|()| std::fs::copy(file, &to))
             .map_err(|error| Error::io("read", Path::new(file), &error))?;
@@ -315,7 +325,7 @@ fn options(arguments: &Build, context: &Context, config: &Config) -> Result<Opti
     let env = arguments.env.iter().map(|text| ready::setting(text)).collect::<Result<_>>()?;
     Ok(Options {
         env,
-        compilers: compilers(arguments),
+        named_compiler: named_compiler(arguments),
         config_settings: settings,
         build_deps: ready::build_deps(&arguments.build_dep)?,
         build_requires: arguments.build_requires.clone(),
@@ -337,7 +347,7 @@ fn options(arguments: &Build, context: &Context, config: &Config) -> Result<Opti
 
 /// `--cc-program` and `--cxx-program`. A build system names one program for both languages; the C++
 /// one lies beside it under its usual name.
-fn compilers(arguments: &Build) -> Option<(PathBuf, PathBuf)> {
+fn named_compiler(arguments: &Build) -> Option<NamedCompiler> {
     let cc = arguments.cc_program.clone()?;
     let beside = || {
         let name = cc.file_name()?.to_str()?;
@@ -347,7 +357,15 @@ fn compilers(arguments: &Build) -> Option<(PathBuf, PathBuf)> {
             .find(|path| *path != cc && path.is_file())
     };
     let cxx = arguments.cxx_program.clone().or_else(beside).unwrap_or_else(|| cc.clone());
-    Some((cc, cxx))
+    Some(NamedCompiler {
+        cc,
+        cxx,
+        ar: arguments.ar_program.clone(),
+        flags: arguments.cc_flag.clone(),
+        cxx_flags: arguments.cxx_flag.clone(),
+        link_flags: arguments.link_flag.clone(),
+        folders: arguments.cc_folder.clone(),
+    })
 }
 
 /// The options that `build` and `verify` share; the rest is as if nothing were asked.
@@ -381,7 +399,7 @@ pub fn compiling_options(how: &Compiling, context: &Context, config: &Config) ->
         config_settings: std::collections::BTreeMap::new(),
         env: std::collections::BTreeMap::new(),
         build_deps: Vec::new(),
-        compilers: None,
+        named_compiler: None,
         given_only: context.global.hermetic,
         build_requires: Vec::new(),
         build_lock: None,

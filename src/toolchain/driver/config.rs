@@ -36,6 +36,8 @@ pub struct SystemCompiler {
     pub ar: Vec<String>,
     pub ranlib: Vec<String>,
     pub ld: Vec<String>,
+    /// Words of every link by `cc` and `cxx`.
+    pub link: Vec<String>,
     pub dialect: Dialect,
 }
 
@@ -48,7 +50,15 @@ impl SystemCompiler {
     pub fn detect(cc: Vec<String>, cxx: Vec<String>) -> Result<Self> {
         let dialect = dialect_of(&cc)?;
         let word = |text: &str| vec![text.to_owned()];
-        Ok(Self { cc, cxx, ar: word("ar"), ranlib: word("ranlib"), ld: word("ld"), dialect })
+        Ok(Self {
+            cc,
+            cxx,
+            ar: word("ar"),
+            ranlib: word("ranlib"),
+            ld: word("ld"),
+            link: Vec::new(),
+            dialect,
+        })
     }
 }
 
@@ -285,6 +295,7 @@ impl DriverConfig {
                 set.ar.clone_from(&system.ar);
                 set.ranlib.clone_from(&system.ranlib);
                 set.ld.clone_from(&system.ld);
+                set.link.clone_from(&system.link);
             }
         }
         set.rules = Rules::for_target(set.dialect, &set.machine).to_lines();
