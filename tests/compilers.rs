@@ -55,3 +55,26 @@ fn musl_by_a_users_wrapper_is_needed_by_the_name_of_wheels() {
         .succeeded();
     assert_eq!(needed(&room, &ran), ["libc.musl-aarch64.so.1"]);
 }
+
+/// gcc finds the machine's headers, which other builds do not see, and its own assembler, which is
+/// called as one of our drivers is.
+#[test]
+fn the_machines_own_gcc_builds_for_the_machine() {
+    if !cfg!(target_arch = "x86_64") || which::which("gcc").is_err() {
+        println!("SKIP the_machines_own_gcc_builds_for_the_machine: no gcc for x86_64");
+        return;
+    }
+    common::cache_with_tools();
+    let room = Room::new();
+    let sdist = with_libc("bygcc").sdist(&room);
+    for isolation in ["auto", "none"] {
+        let ran = room
+            .build(&sdist, "x86_64-linux")
+            .args(["--cc", "system", "--no-cache", "--isolation", isolation])
+            .env("CC", "gcc")
+            .env("CXX", "g++")
+            .ran()
+            .succeeded();
+        assert_eq!(needed(&room, &ran), ["libc.so.6"], "{isolation}");
+    }
+}

@@ -244,3 +244,27 @@ fn a_wheel_for_another_python_is_none() {
     let ran = build(&room, &source, TARGET, &[]).failed(4, "WB0508");
     ran.says("it requires Python <3.9").hints("--python");
 }
+
+/// Whether an extension was lost is decided by that log.
+#[test]
+fn a_log_of_compiler_calls_that_the_build_wrote_to() {
+    let setup = "import os, shutil\nfrom setuptools import setup, Extension\n\
+        folder = os.path.join(os.path.dirname(os.path.dirname(shutil.which('cc'))), 'log')\n\
+        open(os.path.join(folder, 'calls.jsonl'), 'a').write('{\"tool\": \"cc')\n\
+        setup(name='scribbler', version='1.0', ext_modules=[Extension('scribbler', ['scribbler.c'])])\n";
+    let source = Source::with_setup("scribbler", setup).file("scribbler.c", c_module("scribbler", "", "1"));
+    let room = Room::new();
+    let ran = build(&room, &source, TARGET, &[]).failed(1, "WB0401");
+    assert!(ran.stderr.contains("damaged the log of its compiler calls"), "{ran}");
+}
+
+/// A build takes long: what it could not leave anywhere is not begun.
+#[test]
+fn an_output_folder_that_cannot_be_is_refused_before_the_build() {
+    common::cache_with_tools();
+    let room = Room::new();
+    let sdist = Source::with_setup("nowhere", "raise SystemExit('begun')\n").sdist(&room);
+    std::fs::write(room.join("out"), "a file").unwrap();
+    let ran = room.build(&sdist, TARGET).ran().failed(6, "WB0701");
+    assert!(ran.stderr.contains("output folder") && !ran.stderr.contains("begun"), "{ran}");
+}

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use super::layout::{Layout, Place};
 use super::options::CompilerChoice;
 use super::rust::Rust;
-use super::{Builder, Job};
+use super::{Builder, Job, system_compiler};
 use crate::cache::Digest;
 use crate::elf::SymbolTable;
 use crate::process::Mount;
 use crate::report::{Code, Error, Result};
 use crate::toolchain::Zig;
-use crate::toolchain::driver::{self, Archives, Compiler, DriverConfig, SystemCompiler};
+use crate::toolchain::driver::{self, Archives, Compiler, DriverConfig};
 use crate::toolchain::kit::{self, KitPaths};
 
 /// What the drivers of one build run, and where it lies.
@@ -68,7 +68,7 @@ impl Compilers {
                     named = folders;
                     compiler
                 }
-                None => system_compiler()?,
+                None => system_compiler::from_environment()?,
             }),
         };
         let mut config = DriverConfig::new(*job.target, compiler);
@@ -140,13 +140,17 @@ impl Compilers {
         mounts.extend(self.native.as_ref().map(Place::mount));
         mounts.extend(self.named.iter().map(Place::mount));
         if let Compiler::System(system) = &self.config.compiler {
-            // The user's compiler is visible where it lies, with the folder it came in.
-            for program in [system.cc.first(), system.cxx.first(), system.ar.first()].into_iter().flatten() {
+            let foreign = |program: &&String| {
                 let program = Path::new(program);
-                if program.is_absolute() && !self.named.iter().any(|place| program.starts_with(&place.inside))
-                {
-                    mounts.extend(home_of(program));
+                program.is_absolute() && !self.named.iter().any(|place| program.starts_with(&place.inside))
+            };
+            for command in [&system.cc, &system.cxx, &system.ar] {
+                if let Some(program) = command.first().filter(foreign) {
+                    mounts.extend(system_compiler::home_of(Path::new(program)));
                 }
+            }
+            if system.cc.first().filter(foreign).is_some() {
+                mounts.extend(system_compiler::folders(system));
             }
         }
         Ok(mounts)
@@ -188,44 +192,6 @@ fn sysroot(layout: &Layout, number: usize, folder: &Path) -> Result<Place> {
             .cause(e.to_string())
     })?;
     Ok(layout.existing(&real, &format!("sysroot{number}")))
-}
-
-/// CC and CXX of the user's environment, split as a shell would split plain words.
-fn system_compiler() -> Result<SystemCompiler> {
-    let words = |name: &str, default: &str| -> Vec<String> {
-        let text = std::env::var(name).unwrap_or_default();
-        let text = if text.trim().is_empty() { default.to_owned() } else { text };
-        let mut words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
-        // Inside the sandbox PATH is another.
-        if let Some(found) = words.first().and_then(|first| which::which(first).ok()) {
-            words[0] = found.display().to_string();
-        }
-        words
-    };
-    SystemCompiler::detect(words("CC", "cc"), words("CXX", "c++"))
-}
-
-/// The folders to show for a program outside the system's own: the one it is in, and where a
-/// two-line script leads.
-fn home_of(program: &Path) -> Vec<Mount> {
-    let system = |path: &Path| ["/usr", "/bin", "/lib", "/sbin"].iter().any(|root| path.starts_with(root));
-    let mut mounts = Vec::new();
-    let mut see = |path: &Path| {
-        if let Some(folder) =
-            path.parent().filter(|folder| path.is_absolute() && !system(path) && folder.is_dir())
-        {
-            mounts.push(Mount::here(folder));
-        }
-    };
-    see(program);
-    if let Ok(text) = std::fs::read_to_string(program) {
-        for word in text.split(|c: char| c.is_whitespace() || c == '"' || c == '\'') {
-            if word.starts_with('/') && Path::new(word).is_file() {
-                see(Path::new(word));
-            }
-        }
-    }
-    mounts
 }
 
 /// Whether a tree holds C++ sources, so that the C++ runtime is worth making beforehand. A wrong no

@@ -24,6 +24,7 @@ mod schedule;
 mod shared;
 mod sources;
 mod stable_abi;
+mod system_compiler;
 mod work;
 
 use std::path::{Path, PathBuf};

@@ -29,6 +29,25 @@ impl Built {
         &self.provenance
     }
 
+    /// Whether [`write`](Self::write) could write into `folder`, as far as that can be said beforehand
+    /// and without making it: a build takes long, and nothing comes of it where its wheel cannot go.
+    ///
+    /// # Errors
+    /// `Code::Io`.
+    pub fn check_folder(folder: &Path) -> Result<()> {
+        use rustix::fs::{Access, access};
+        let folder = std::path::absolute(folder).map_err(|e| Error::io("find", folder, &e))?;
+        let nearest = folder.ancestors().find(|path| fs::symlink_metadata(path).is_ok());
+        let nearest = nearest.unwrap_or(Path::new("/"));
+        let failed = |e: &std::io::Error| {
+            Error::io("write into the output folder", nearest, e).hint("name another with `-o DIR`")
+        };
+        if !fs::metadata(nearest).map_err(|e| failed(&e))?.is_dir() {
+            return Err(failed(&std::io::ErrorKind::NotADirectory.into()));
+        }
+        access(nearest, Access::WRITE_OK | Access::EXEC_OK).map_err(|e| failed(&e.into()))
+    }
+
     /// Writes the wheel and its provenance into `folder`, which is made if absent, and gives the
     /// path of the wheel. Each appears whole or not at all, the wheel last.
     pub fn write(&self, folder: &Path) -> Result<PathBuf> {

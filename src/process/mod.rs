@@ -38,5 +38,5 @@ pub use program::{
 };
 pub use run::run;
 pub use sandbox::{Command, Limit, Limits, Mount, Outcome, Sandbox, Status};
-pub use supervisor::{SUPERVISOR_ARGUMENT, sandbox_entry};
+pub use supervisor::{SUPERVISOR_ARGUMENT, hidden, sandbox_entry};
 pub use turns::{IN_TURN, Turn, Turns, turn};

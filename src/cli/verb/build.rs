@@ -66,6 +66,9 @@ pub fn run(arguments: &Build, context: &Context) -> Result<(), Failure> {
         arguments.sysroot_file.iter().map(|text| ready::setting(text)).collect::<Result<Vec<_>>>()?;
     let sysroot = if sysroot.is_empty() { None } else { Some(sysroot_of(&sysroot, &cache)?) };
     options.sysroots.extend(sysroot.iter().map(|folder| folder.path().to_owned()));
+    if arguments.wheel_file.is_none() {
+        Built::check_folder(&outdir)?;
+    }
     let start = Instant::now();
     let asked = pairs(&sources, &targets);
     let grouped: Vec<Grouped> = asked

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,11 @@ const TICK: Duration = Duration::from_millis(20);
 
 /// Never the supervisor.
 pub fn sandbox_entry() -> Option<ExitCode> {
+    None
+}
+
+/// Nothing is hidden.
+pub fn hidden(_: &Path) -> Option<PathBuf> {
     None
 }
 

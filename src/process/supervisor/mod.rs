@@ -31,6 +31,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use serde::{Deserialize, Serialize};
 
 pub use client::{probe, supervise};
+pub use root::hidden;
 
 use super::log::Redacted;
 use super::run::{broken_sandbox, not_started};

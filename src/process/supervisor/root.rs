@@ -39,6 +39,11 @@ const HIDDEN: &[&str] = &[
     "usr/local/share/pkgconfig",
 ];
 
+/// The folder that a run does not see, though it sees all around it, and that `path` lies in.
+pub fn hidden(path: &Path) -> Option<PathBuf> {
+    HIDDEN.iter().map(|folder| Path::new("/").join(folder)).find(|folder| path.starts_with(folder))
+}
+
 const DEVICES: &[&str] = &["null", "zero", "full", "random", "urandom"];
 
 /// Where the file system in memory is that /tmp, HOME and /dev/shm are parts of.

@@ -1,11 +1,11 @@
 # Shows the target to the Python that imports it: the build hooks, and every Python they start.
 #
 # TARGET holds what is shown, as the view says it. What describes the platform is the target's: sysconfig,
-# distutils.sysconfig, platform, os.uname, os.confstr, packaging.tags, ctypes.util.find_library, whether
-# a header below /usr/include exists, sys.implementation._multiarch, and on 32-bit targets sys.maxsize, which setup scripts ask for the word
-# size. What describes the
-# running process stays true, since code that handles its own data relies on it: sys.byteorder,
-# struct, ctypes, importlib.machinery.EXTENSION_SUFFIXES, sys.implementation.cache_tag, os.cpu_count.
+# distutils.sysconfig, platform, os.uname, os.confstr, packaging.tags, ctypes.util.find_library, whether a
+# header below /usr/include exists, sys.implementation._multiarch, and on 32-bit targets sys.maxsize, which
+# setup scripts ask for the word size. What describes the running process stays true, since code that
+# handles its own data relies on it: sys.byteorder, struct, ctypes, importlib.machinery.EXTENSION_SUFFIXES,
+# sys.implementation.cache_tag, os.cpu_count.
 #
 # Modules are changed when they are first imported, so that a start that needs none pays for none.
 import os

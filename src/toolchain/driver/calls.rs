@@ -89,8 +89,8 @@ pub fn append(folder: &Path, call: &Call) -> Result<()> {
 /// The calls logged in `folder`, in the order they ended; none when nothing was called.
 ///
 /// # Errors
-/// `Code::Io` when the log cannot be read, `Code::Bug` when a line is damaged: a build decides by it
-/// whether an extension was lost, so nothing of it may be passed over.
+/// `Code::Io` when the log cannot be read, `Code::Backend` when a line is damaged, which only the build
+/// can have done: by the log is decided whether an extension was lost, so nothing of it may be passed over.
 pub fn read_log(folder: &Path) -> Result<Vec<Call>> {
     let file = folder.join(FILE);
     let text = match std::fs::read_to_string(&file) {
@@ -101,8 +101,9 @@ pub fn read_log(folder: &Path) -> Result<Vec<Call>> {
     text.lines()
         .map(|line| {
             serde_json::from_str(line).map_err(|error| {
-                Error::new(Code::Bug, format!("the call log `{}` is damaged", file.display()))
-                    .cause(error.to_string())
+                Error::new(Code::Backend, "the build damaged the log of its compiler calls")
+                    .cause(format!("`{}`: {error}", file.display()))
+                    .hint("something in the build writes to that file, or ended a compiler half way")
             })
         })
         .collect()

@@ -409,6 +409,14 @@ impl Session {
         if let Some(epoch) = self.driver.source_date_epoch {
             env.push(("SOURCE_DATE_EPOCH".to_owned(), Some(epoch.to_string())));
         }
+        if self.toolset().dialect != Dialect::Kit
+            && let Some(path) = std::env::var_os("PATH")
+        {
+            // gcc looks there for its assembler and linker, which ours are not.
+            let others = std::env::split_paths(&path).filter(|folder| *folder != self.bin);
+            let others = std::env::join_paths(others).unwrap_or_default();
+            env.push(("PATH".to_owned(), Some(others.to_string_lossy().into_owned())));
+        }
         if !self.tool.is_for_build_machine() {
             let folders = Folders::new(&self.driver, &self.cwd);
             for name in [
