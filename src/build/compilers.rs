@@ -31,10 +31,13 @@ pub(super) struct Compilers {
     config: DriverConfig,
     /// True when the C++ runtime of the target is there.
     pub cxx: bool,
+    /// True when the kit was looked over.
+    checked: bool,
 }
 
 impl Compilers {
-    /// Gets what is missing and writes the drivers.
+    /// Gets what is missing and writes the drivers. Before anything is made of what they compile,
+    /// [`check`](Self::check).
     pub fn prepare(
         builder: &Builder<'_>,
         job: &Job<'_>,
@@ -46,7 +49,9 @@ impl Compilers {
         let store = builder.cache.folder("kits")?;
         let cxx = builder.options.compiler == CompilerChoice::Kit && speaks_cxx(root);
         let kit = match builder.options.compiler {
-            CompilerChoice::Kit => kit::ensure(&zig, job.target, cxx, &store, builder.turns, builder.report)?,
+            CompilerChoice::Kit => {
+                kit::complete(&zig, job.target, cxx, &store, builder.turns, builder.report)?
+            }
             // The judge asks the stubs what the C library has at the floor.
             CompilerChoice::ZigCc | CompilerChoice::System => {
                 kit::ensure_stubs(&zig, job.target, &store, builder.report)?
@@ -96,7 +101,19 @@ impl Compilers {
         }
         driver::install(&layout.bin.host, &program.inside, &config)?;
         rust.write_programs(layout, &config.prefix_maps)?;
-        Ok(Self { zig, kit, program, zig_folder, kit_folder, turns, native: None, named, config, cxx })
+        Ok(Self {
+            zig,
+            kit,
+            program,
+            zig_folder,
+            kit_folder,
+            turns,
+            native: None,
+            named,
+            config,
+            cxx,
+            checked: false,
+        })
     }
 
     /// Shows the drivers the folder `sysroot` of provided libraries, behind the user's own.
@@ -129,6 +146,16 @@ impl Compilers {
         kit::ensure(&self.zig, job.target, true, &store, builder.turns, builder.report)?;
         self.cxx = true;
         Ok(())
+    }
+
+    /// Looks over the kit, once. True when it was damaged: what was compiled is worth nothing.
+    pub fn check(&mut self, builder: &Builder<'_>, job: &Job<'_>) -> Result<bool> {
+        if self.checked || builder.options.compiler != CompilerChoice::Kit {
+            return Ok(false);
+        }
+        self.checked = true;
+        let store = builder.cache.folder("kits")?;
+        kit::check(&self.zig, job.target, self.cxx, &store, builder.turns, builder.report)
     }
 
     /// What the hooks must see.

@@ -60,6 +60,10 @@ impl Builder<'_> {
             let env = layout.existing(&self.environment(job, &work.requirements)?, "env");
             let answer = self.report.phase(&job.subject, "hooks", || self.run_once(work, &env))?;
             let calls = driver::read_log(&layout.log.host)?;
+            // A build that compiles nothing need not wait for a look at thousands of files.
+            if !calls.is_empty() && work.compilers.check(self, job)? {
+                continue;
+            }
             if !work.compilers.cxx && driver::needs_cxx_runtime(&calls) {
                 work.compilers.add_cxx(self, job)?;
                 continue;

@@ -89,6 +89,7 @@ impl Builder<'_> {
     ) -> Result<()> {
         let root = self.packages().source(&chosen.pins, &layout.source.host)?;
         let mut compilers = Compilers::prepare(self, job, layout, &root, &Rust::Unused)?;
+        compilers.check(self, job)?;
         if chosen.library.cxx && !compilers.cxx {
             compilers.add_cxx(self, job)?;
         }

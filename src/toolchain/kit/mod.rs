@@ -47,9 +47,11 @@ pub fn open(zig: &Zig, store: &Path) -> KitPaths {
 }
 
 /// The kit of `zig` in the folder `store`, with everything that links for `target` need; `cxx` asks
-/// for the C++ runtime too. What is missing is made (a few seconds of CPU; about twenty-five with C++).
+/// for the C++ runtime too. What is missing is made (a few seconds of CPU; about twenty-five with C++),
+/// and what is there looked over: a damaged part is made anew.
 ///
-/// With `turns`, zig runs when it is its turn. Safe for several processes at once. Parts that [`unpack`](KitPaths::unpack) put there are used.
+/// With `turns`, zig runs when it is its turn. Safe for several processes at once. Parts that
+/// [`unpack`](KitPaths::unpack) put there are used.
 ///
 /// # Errors
 /// `RuntimeKit` when zig fails, `UnsupportedTarget` when it has no such C library, storage errors.
@@ -64,6 +66,41 @@ pub fn ensure(
     have(zig, &Part::needed(target, cxx), store, turns, report)
 }
 
+/// The same without looking over what is there, thousands of files: for builds of which nobody knows
+/// yet whether they compile anything. Once one does, [`check`] is due.
+///
+/// # Errors
+/// As [`ensure`].
+pub fn complete(
+    zig: &Zig,
+    target: &Target,
+    cxx: bool,
+    store: &Path,
+    turns: Option<&Turns>,
+    report: &Report,
+) -> Result<KitPaths> {
+    make_missing(zig, &Part::needed(target, cxx), store, turns, report)
+}
+
+/// Looks over what [`complete`] gave. True when something was damaged, and now is made anew: what was
+/// compiled with it is worth nothing.
+///
+/// # Errors
+/// As [`ensure`].
+pub fn check(
+    zig: &Zig,
+    target: &Target,
+    cxx: bool,
+    store: &Path,
+    turns: Option<&Turns>,
+    report: &Report,
+) -> Result<bool> {
+    let parts = Part::needed(target, cxx);
+    let healed = heal_all(&open(zig, store), &parts, report)?;
+    make_missing(zig, &parts, store, turns, report)?;
+    Ok(healed)
+}
+
 /// The kit of `zig` in the folder `store`, with the C library stubs of `target` alone (a second of
 /// CPU): enough for [`libc_symbols`], when something else compiles.
 ///
@@ -74,6 +111,17 @@ pub fn ensure_stubs(zig: &Zig, target: &Target, store: &Path, report: &Report) -
 }
 
 fn have(zig: &Zig, parts: &[Part], store: &Path, turns: Option<&Turns>, report: &Report) -> Result<KitPaths> {
+    heal_all(&open(zig, store), parts, report)?;
+    make_missing(zig, parts, store, turns, report)
+}
+
+fn make_missing(
+    zig: &Zig,
+    parts: &[Part],
+    store: &Path,
+    turns: Option<&Turns>,
+    report: &Report,
+) -> Result<KitPaths> {
     let kit = open(zig, store);
     for part in parts {
         if let Part::Base(target) | Part::Cxx(target) | Part::Sys(target) = part
@@ -86,7 +134,6 @@ fn have(zig: &Zig, parts: &[Part], store: &Path, turns: Option<&Turns>, report: 
             ));
         }
     }
-    parts.iter().try_for_each(|part| heal(&kit, *part, report))?;
     let making = |part: &Part| {
         report.phase(&part.name(), "kit", || make(zig, &kit, *part, turns))?;
         crate::cache::seal(&part.folder(&kit));
@@ -106,17 +153,22 @@ fn have(zig: &Zig, parts: &[Part], store: &Path, turns: Option<&Turns>, report: 
     Ok(kit)
 }
 
-/// Removes a part that is not as it was made, so that it is made anew.
-fn heal(kit: &KitPaths, part: Part, report: &Report) -> Result<()> {
+/// Removes the parts that are not as they were made. True when there were any.
+fn heal_all(kit: &KitPaths, parts: &[Part], report: &Report) -> Result<bool> {
+    parts.iter().try_fold(false, |healed, part| Ok(heal(kit, *part, report)? || healed))
+}
+
+/// Removes a part that is not as it was made, so that it is made anew. True when it was not.
+fn heal(kit: &KitPaths, part: Part, report: &Report) -> Result<bool> {
     let folder = part.folder(kit);
     if !folder.is_dir() || crate::cache::is_sealed(&folder) {
-        return Ok(());
+        return Ok(false);
     }
     if part.is_there(kit) {
         match kit.check(part) {
             Ok(()) => {
                 crate::cache::seal(&folder);
-                return Ok(());
+                return Ok(false);
             }
             Err(error) => {
                 let why = error.causes().join(", ");
@@ -124,7 +176,8 @@ fn heal(kit: &KitPaths, part: Part, report: &Report) -> Result<()> {
             }
         }
     }
-    part.discard(kit)
+    part.discard(kit)?;
+    Ok(true)
 }
 
 /// Makes one part unless it is there. Those it is made with must be.
