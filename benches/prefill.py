@@ -18,10 +18,10 @@ import tempfile
 import time
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PURE = """attrs==26.1.0 certifi==2026.10.19.post1 click==8.5.1 grpclib==0.4.9 h2==4.4.1 hpack==4.2.0
-    hyperframe==6.1.0 idna==3.20 iniconfig==2.3.1 jinja2==3.1.6 markdown-it-py==4.3.0 mdurl==0.1.2
-    packaging==26.4 pluggy==1.7.0 requests==2.34.2 rich==15.0.0 starlette==1.10.0
-    typing-extensions==4.16.0 urllib3==2.8.0 werkzeug==3.1.9""".split()
+PURE = """attrs==26.1.0 click==8.5.1 grpclib==0.4.9 h2==4.4.1 hpack==4.2.0
+    hyperframe==6.1.0 idna==3.20 iniconfig==2.3.1 itsdangerous==2.2.0 jinja2==3.1.6 markdown-it-py==4.3.0
+    mdurl==0.1.2 packaging==26.4 pluggy==1.7.0 requests==2.34.2 rich==15.0.0
+    starlette==1.10.0 typing-extensions==4.16.0 urllib3==2.8.0 werkzeug==3.1.9""".split()
 NATIVE = """bitarray==3.12.3 bitstruct==8.24.0 coverage==7.17.4 crcmod==1.7 frozenlist==1.8.0
     httptools==0.9.0 immutables==0.21 kiwisolver==1.5.1 lz4==4.4.5 markupsafe==3.0.4 mmh3==5.3.1
     msgpack==1.2.4 multidict==7.2.1 propcache==0.5.4 psutil==7.2.2 setproctitle==1.3.8
@@ -65,11 +65,11 @@ def main():
     with tempfile.TemporaryDirectory() as scratch:
         scratch = pathlib.Path(scratch)
         (scratch / "in.txt").write_text("\n".join(PURE + NATIVE) + "\n")
-        # Names and hashes alone: where files lie is for the machine to say.
-        subprocess.run([uv, "pip", "compile", "-q", "--no-deps", "--generate-hashes", "--no-header", "--no-annotate",
-                        "--python-version", "3.11", "in.txt", "-o", "lock.txt"], cwd=str(scratch), env=env, check=True)
+        subprocess.run([uv, "pip", "compile", "-q", "--no-deps", "--format", "pylock.toml", "--no-header",
+                        "--python-version", "3.11", "in.txt", "-o", "pylock.toml"], cwd=str(scratch), env=env,
+                       check=True)
         (scratch / "build.toml").write_text("no-cache = true\n")
-        common = [wheelbuild, "prefill", "lock.txt", "--python", "3.11", "-q"]
+        common = [wheelbuild, "prefill", "pylock.toml", "--python", "3.11", "-q"]
         for name in PURE + NATIVE:
             common += ["--no-binary", name.split("==")[0]]
         number = [0]

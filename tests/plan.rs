@@ -319,5 +319,14 @@ fn what_was_built_here_is_taken_from_the_cache() {
     let before = verdict(&room).0;
     assert!(before == "build" || before == "cached", "{before}");
     room.build(&sdist, common::TARGET).ran().succeeded();
-    assert_eq!(verdict(&room), ("cached".into(), "planned-1.0-py3-none-any.whl".into()));
+    let file = "planned-1.0-py3-none-any.whl";
+    assert_eq!(verdict(&room), ("cached".into(), file.into()));
+    // What a build would have to make again is none that is there.
+    let room = Room::with_own_cache();
+    std::fs::copy(&sdist, room.join("planned-1.0.tar.gz")).unwrap();
+    std::fs::copy(sdist.with_file_name("pylock.toml"), room.join("pylock.toml")).unwrap();
+    room.build(&sdist, common::TARGET).ran().succeeded();
+    assert_eq!(verdict(&room), ("cached".into(), file.into()));
+    std::fs::remove_dir_all(room.cache().join("blobs")).unwrap();
+    assert_eq!(verdict(&room).0, "build");
 }

@@ -175,6 +175,36 @@ fn over_http_content_comes_before_the_entry_and_only_what_is_missing_is_sent() {
     assert!(!store.seen()[before..].iter().any(|seen| seen.starts_with("PUT")), "{:?}", store.seen());
 }
 
+/// What was built before there was the shared cache is given to it when it is wanted again.
+#[test]
+fn what_the_local_cache_has_is_given_to_one_that_does_not_have_it() {
+    let machines = Machines::new(&Source::in_tree("earlier"));
+    let (_, digest) = outcome(&machines.build(&[]));
+    let store = Store::start();
+    let gives = |store: &Store| -> Vec<String> {
+        let before = store.seen().len();
+        assert_eq!(outcome(&machines.store(&store.url())), (true, digest.clone()));
+        store.seen().split_off(before)
+    };
+    let seen = gives(&store);
+    let puts: Vec<&String> = seen.iter().filter(|seen| seen.starts_with("PUT")).collect();
+    assert_eq!(puts.len(), 3, "{seen:?}");
+    assert!(puts[2].starts_with("PUT ac/"), "{puts:?}");
+    assert_eq!(outcome(&machines.take(&["--cache", &store.url()]).succeeded()), (true, digest.clone()));
+    // Once is enough, and who may only be read is not asked.
+    let seen = gives(&store);
+    assert_eq!(seen.len(), 1, "{seen:?}");
+    assert!(seen[0].starts_with("HEAD ac/"), "{seen:?}");
+    let before = store.seen().len();
+    machines.build(&["--cache", &store.url()]);
+    assert_eq!(store.seen().len(), before, "{:?}", store.seen());
+    // One that takes nothing costs a warning.
+    let broken = Store::with(|_, _| Some(Fault::Status(500)));
+    let ran = machines.store(&broken.url());
+    assert_eq!(outcome(&ran), (true, digest.clone()));
+    assert_eq!((said(&ran, "warning:"), said(&ran, "is not written any more")), (1, 1), "{ran}");
+}
+
 #[test]
 fn what_nobody_signed_is_not_used_and_that_is_said_once() {
     let machines = Machines::new(&Source::in_tree("unsigned"));

@@ -216,24 +216,28 @@ impl<'a> Builder<'a> {
         }
     }
 
-    /// The finished wheel of an earlier build of the sdist with this digest, if the cache has it. The
-    /// bytes are not looked at.
+    /// The finished wheel of an earlier build of a release, by name and version, whose sdist has this
+    /// digest, if the cache has it. The bytes are not looked at.
     ///
     /// # Errors
     /// What finding the interpreter and reading the options' files may say.
     pub fn known(
         &self,
         sdist_sha256: &str,
+        release: (&str, &str),
         python: &BuildPython,
         target: &Target,
     ) -> Result<Option<ResultEntry>> {
-        let request = key::request(self.options, sdist_sha256, python, target)?;
+        let request = self.request(sdist_sha256, release, python, target)?;
         let entry = self.cache.request(request.key()).and_then(|found| self.cache.result(found.result));
-        Ok(entry.filter(|entry| self.same_rust(&entry.parts, target)))
+        Ok(entry.filter(|entry| {
+            self.same_rust(&entry.parts, target)
+                && [entry.wheel, entry.provenance].iter().all(|blob| self.cache.has(*blob))
+        }))
     }
 
-    /// The finished wheel of an earlier build of a release, by name and version, whose sdist has this
-    /// digest: verified, and nothing is opened but the cache.
+    /// The wheel of [`Builder::known`], verified. Nothing is opened but the cache, and asked but shared
+    /// ones that may be written, whether they have it.
     ///
     /// # Errors
     /// As [`Builder::known`].
@@ -244,9 +248,20 @@ impl<'a> Builder<'a> {
         python: &BuildPython,
         target: &Target,
     ) -> Result<Option<Built>> {
-        let options = self.options.with_overrides(release.0, release.1, &Report::silent())?;
-        let request = key::request(&options, sdist_sha256, python, target)?;
-        self.with_options(&options).cached(&request, target)
+        let request = self.request(sdist_sha256, release, python, target)?;
+        self.cached(&request, target)
+    }
+
+    /// What a build of a release of the sdist with this digest would ask for.
+    fn request(
+        &self,
+        sdist_sha256: &str,
+        (name, version): (&str, &str),
+        python: &BuildPython,
+        target: &Target,
+    ) -> Result<KeyParts> {
+        let options = self.options.with_overrides(name, version, &Report::silent())?;
+        key::request(&options, sdist_sha256, python, target)
     }
 
     /// The interpreter that builds run with.
@@ -333,7 +348,9 @@ impl<'a> Builder<'a> {
         else {
             return Ok(None);
         };
-        Ok(Some(Built { entry, cached: true, wheel, provenance }))
+        let built = Built { entry, cached: true, wheel, provenance };
+        self.offer_missing(request, &built);
+        Ok(Some(built))
     }
 
     fn remember(

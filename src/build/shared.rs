@@ -56,12 +56,15 @@ impl Builder<'_> {
 
     /// Gives a finished build to the shared caches that may be written.
     pub(super) fn offer(&self, request: &KeyParts, built: &Built) {
-        let record = Record {
-            request: request.clone(),
-            entry: built.entry.clone(),
-            provenance_size: built.provenance.len() as u64,
-        };
+        let record = record(request, built);
         self.cache.remotes().offer(&record, &built.wheel, &built.provenance, self.report);
+    }
+
+    /// Gives one that the local cache had to those that do not have it: they were not there when it was
+    /// built, or lost it.
+    pub(super) fn offer_missing(&self, request: &KeyParts, built: &Built) {
+        let record = record(request, built);
+        self.cache.remotes().offer_missing(&record, &built.wheel, &built.provenance, self.report);
     }
 
     fn taken(&self, job: &Job<'_>, remote: &Remote) -> Result<Option<Built>> {
@@ -123,6 +126,15 @@ impl Builder<'_> {
             .cause(format!("its files prove `{}`", verdict.tag_set()?)));
         }
         Ok(verdict.notes)
+    }
+}
+
+/// A finished build as it is shared.
+fn record(request: &KeyParts, built: &Built) -> Record {
+    Record {
+        request: request.clone(),
+        entry: built.entry.clone(),
+        provenance_size: built.provenance.len() as u64,
     }
 }
 

@@ -112,6 +112,11 @@ impl Cache {
         Ok(digest)
     }
 
+    /// Whether there is something under `digest`; only [`Cache::get`] says whether it is whole.
+    pub fn has(&self, digest: Digest) -> bool {
+        self.blob_path(digest).is_file()
+    }
+
     /// The content of `digest`, verified; None when absent. A damaged blob is removed first.
     pub fn get(&self, digest: Digest) -> Result<Option<Vec<u8>>> {
         let path = self.blob_path(digest);

@@ -74,11 +74,12 @@ pub struct BuiltWheel {
 
 /// What the cache knows of builds: an answer costs no build and no network.
 pub trait BuiltWheels {
-    /// The wheel that was built of the sdist with this digest, if it is there.
+    /// The wheel that was built of the sdist with this digest, of a release by name and version, if it
+    /// is there.
     fn find(
         &self,
         sdist_sha256: &str,
-        package: &str,
+        release: (&str, &str),
         target: &Target,
         python: PythonVersion,
     ) -> Option<BuiltWheel>;
@@ -88,7 +89,7 @@ pub trait BuiltWheels {
 pub struct NothingBuilt;
 
 impl BuiltWheels for NothingBuilt {
-    fn find(&self, _: &str, _: &str, _: &Target, _: PythonVersion) -> Option<BuiltWheel> {
+    fn find(&self, _: &str, _: (&str, &str), _: &Target, _: PythonVersion) -> Option<BuiltWheel> {
         None
     }
 }
@@ -304,8 +305,10 @@ impl Planner<'_> {
 
     fn sdist(&self, position: usize, sdist: &File, files: &[File], no_binary: bool) -> Decision {
         let package = &self.lock.packages[position];
-        if let (Some(target), Some(sha256)) = (self.wanted.platform.target(), sdist.sha256())
-            && let Some(built) = self.places.built.find(sha256, &package.name, &target, self.wanted.python)
+        if let (Some(target), Some(sha256), Some(version)) =
+            (self.wanted.platform.target(), sdist.sha256(), &package.version)
+            && let release = (&*package.name, &**version)
+            && let Some(built) = self.places.built.find(sha256, release, &target, self.wanted.python)
         {
             let reason = format!("built here earlier from `{}`", sdist.name);
             let mut decision = self.blank(position, Verdict::Cached, reason);

@@ -111,7 +111,13 @@ fn a_bare_linux_tag_is_never_taken_unseen() {
 fn a_wheel_that_was_built_is_found_by_its_sdist() {
     struct One;
     impl BuiltWheels for One {
-        fn find(&self, sdist: &str, _: &str, target: &Target, python: PythonVersion) -> Option<BuiltWheel> {
+        fn find(
+            &self,
+            sdist: &str,
+            _: (&str, &str),
+            target: &Target,
+            python: PythonVersion,
+        ) -> Option<BuiltWheel> {
             let same = sdist == HASH && target.to_string() == "x86_64-linux-musl" && python.minor == 11;
             same.then(|| BuiltWheel { file: "a-1-built.whl".to_owned(), sha256: HASH.to_owned(), size: 1 })
         }

@@ -230,6 +230,21 @@ impl Remotes {
         }
     }
 
+    /// The same for one of earlier: caches that have an entry for its request get nothing.
+    pub fn offer_missing(&self, record: &Record, wheel: &[u8], provenance: &[u8], report: &Report) {
+        let writable = self.usable().filter(|remote| remote.takes());
+        for remote in writable {
+            let there = remote.store.has(Kind::Action, record.request.key());
+            let given = there.and_then(|there| match there {
+                true => Ok(()),
+                false => self.put(remote, record, wheel, provenance),
+            });
+            if let Err(error) = given {
+                remote.stop_writing(&error, report);
+            }
+        }
+    }
+
     /// Gives a finished build to `remote`.
     ///
     /// # Errors

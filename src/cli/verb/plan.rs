@@ -135,13 +135,19 @@ struct Built<'a> {
 }
 
 impl BuiltWheels for Built<'_> {
-    fn find(&self, sdist: &str, package: &str, target: &Target, python: PythonVersion) -> Option<BuiltWheel> {
+    fn find(
+        &self,
+        sdist: &str,
+        release: (&str, &str),
+        target: &Target,
+        python: PythonVersion,
+    ) -> Option<BuiltWheel> {
         let mut pythons = self.pythons.borrow_mut();
         let (options, interpreter) =
             pythons.entry(python).or_insert_with(|| self.interpreter(python)).as_ref()?;
-        let options = super::build::for_name(options, package, self.config).ok()?;
+        let options = super::build::for_name(options, release.0, self.config).ok()?;
         let builder = Builder::new(self.cache, self.index, &options, &self.context.report, self.interrupt);
-        let entry = builder.known(sdist, interpreter, target).ok()??;
+        let entry = builder.known(sdist, release, interpreter, target).ok()??;
         Some(BuiltWheel { file: entry.file, sha256: entry.wheel.to_string(), size: entry.size })
     }
 }
