@@ -56,40 +56,48 @@ impl Compression {
         }
     }
 
-    /// `raw` as one member. An empty stretch is packed, too.
+    /// Appends `raw` to `out` as one member. An empty stretch is packed, too.
     ///
     /// # Errors
     /// None but a bug of the library.
-    pub fn pack(self, raw: &[u8]) -> Result<Vec<u8>> {
+    pub fn pack(self, raw: &[u8], out: &mut Vec<u8>) -> Result<()> {
         match self {
-            Self::None => Ok(raw.to_vec()),
-            Self::Zstd => {
-                zstd::bulk::compress(raw, ZSTD_LEVEL).map_err(|error| Error::bug(format!("zstd: {error}")))
-            }
-            Self::Gzip | Self::Estargz => gzip(raw),
+            Self::None => out.extend_from_slice(raw),
+            Self::Zstd => zstd_frame(raw, out)?,
+            Self::Gzip | Self::Estargz => gzip(raw, out)?,
         }
+        Ok(())
     }
 }
 
-fn gzip(raw: &[u8]) -> Result<Vec<u8>> {
-    let mut out = Vec::with_capacity(raw.len() / 3 + 64);
+fn gzip(raw: &[u8], out: &mut Vec<u8>) -> Result<()> {
     out.extend_from_slice(&GZIP_HEAD);
+    // Deflate that has to stop for want of room forgets what it was about to do, and its bytes would depend
+    // on how much room there happened to be. So there is more than it can ever need.
+    out.reserve(raw.len() + raw.len() / 8 + 1024);
     let mut codec = Compress::new(Level::new(GZIP_LEVEL), false);
-    loop {
-        // The library reports what it took, never more than there is.
-        let taken = usize::try_from(codec.total_in()).unwrap_or(raw.len());
-        let status = codec
-            .compress_vec(&raw[taken..], &mut out, FlushCompress::Finish)
-            .map_err(|error| Error::bug(format!("deflate: {error}")))?;
-        if status == flate2::Status::StreamEnd {
-            break;
-        }
-        out.reserve(raw.len() / 8 + 1024);
+    let status = codec
+        .compress_vec(raw, out, FlushCompress::Finish)
+        .map_err(|error| Error::bug(format!("deflate: {error}")))?;
+    if status != flate2::Status::StreamEnd {
+        return Err(Error::bug("deflate wants more room than there is data"));
     }
     let mut crc = flate2::Crc::new();
     crc.update(raw);
     out.extend_from_slice(&gzip_tail(crc.sum(), raw.len() as u64));
-    Ok(out)
+    Ok(())
+}
+
+fn zstd_frame(raw: &[u8], out: &mut Vec<u8>) -> Result<()> {
+    // The library writes from a vector's start on, and touches only what it needs of its room.
+    let mut own = Vec::new();
+    let frame = if out.is_empty() { &mut *out } else { &mut own };
+    frame.reserve(zstd::zstd_safe::compress_bound(raw.len()));
+    zstd::bulk::Compressor::new(ZSTD_LEVEL)
+        .and_then(|mut codec| codec.compress_to_buffer(raw, frame))
+        .map_err(|error| Error::bug(format!("zstd: {error}")))?;
+    out.append(&mut own);
+    Ok(())
 }
 
 /// The tail of a gzip member: CRC-32 and size, modulo 2³².
@@ -108,6 +116,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn bytes_do_not_depend_on_the_room_there_is() {
+        // Words, so that there are matches to be found or lost.
+        let raw: Vec<u8> = (0..400_000_u32)
+            .flat_map(|n| format!("{:x} ", n.wrapping_mul(2_654_435_761) >> 20).into_bytes())
+            .take(1 << 20)
+            .collect();
+        for compression in [Compression::Gzip, Compression::Zstd] {
+            let packed = |room: usize, before: &[u8]| {
+                let mut out = Vec::with_capacity(room);
+                out.extend_from_slice(before);
+                compression.pack(&raw, &mut out).unwrap();
+                out[before.len()..].to_vec()
+            };
+            let expected = packed(0, b"");
+            for room in [1 << 10, 100_000, 300_001, 1 << 20, 4 << 20] {
+                assert!(packed(room, b"") == expected, "{compression:?} {room}");
+                assert!(packed(room, b"before") == expected, "{compression:?} {room}");
+            }
+        }
+    }
+
+    #[test]
     fn members_one_after_the_other_read_as_one_stream() {
         let stretches: Vec<Vec<u8>> = vec![
             b"hello ".to_vec(),
@@ -115,7 +145,8 @@ mod tests {
             (0..3_000_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 13) as u8).collect(),
         ];
         for compression in [Compression::Gzip, Compression::Zstd, Compression::None] {
-            let packed: Vec<u8> = stretches.iter().flat_map(|raw| compression.pack(raw).unwrap()).collect();
+            let mut packed = Vec::new();
+            stretches.iter().for_each(|raw| compression.pack(raw, &mut packed).unwrap());
             let mut raw = Vec::new();
             match compression {
                 Compression::Gzip | Compression::Estargz => {

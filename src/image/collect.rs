@@ -6,9 +6,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use sha2::{Digest as _, Sha256};
 
+use super::buffers::Buffers;
 use super::codec::Compression;
-use super::estargz::{LANDMARK, Table};
-use super::facts::{LayerFacts, PathFacts};
+use super::estargz::{Chunk, LANDMARK, Table};
+use super::facts::{FileFacts, LayerFacts, PathFacts};
 use super::pack::{AHEAD, Packed, Packing, Product};
 use super::tree::LayerTree;
 use crate::cache::Digest;
@@ -22,42 +23,46 @@ pub(super) fn collect(
     ordered: Receiver<Receiver<Result<Product>>>,
     tree: &LayerTree,
     packing: Packing,
+    buffers: &Buffers,
     out: &mut (impl Write + Send),
 ) -> Result<Packed> {
     let is_estargz = packing.compression == Compression::Estargz;
     // The two digests are the longest serial work there is, so they are kept by two threads.
-    let (raw_chunks, for_diff_id) = sync_channel::<Vec<u8>>(AHEAD);
+    let (raw_chunks, for_diff_id) = sync_channel::<(Vec<u8>, Found)>(AHEAD);
     std::thread::scope(|scope| {
         let diff_id = scope.spawn(move || {
             let mut hash = Sha256::new();
-            for chunk in for_diff_id {
-                hash.update(chunk);
+            for (chunk, found) in for_diff_id {
+                hash.update(&chunk);
+                buffers.give(chunk);
+                drop(found);
             }
             hash.finalize()
         });
-        let mut sink = Sink { out, raw_chunks, hash: Sha256::new(), size: 0, raw_size: 0 };
+        let mut sink = Sink { out, raw_chunks, buffers, hash: Sha256::new(), size: 0, raw_size: 0 };
         let (mut facts, mut table) = (LayerFacts::default(), Table::default());
         for results in ordered {
             let start = sink.size;
             for product in results {
                 let Product { raw, packed, facts: found, chunks } = product?;
-                sink.write(raw, packed)?;
-                // Copies, made by this thread: what lives long among the large, short-lived buffers of
-                // the workers would keep the allocator from using their room again, and memory would
-                // grow with the number of files.
+                // Copies, made by this thread: what lives long among the short-lived memory of the workers
+                // would keep the allocator from using it again, and memory would grow with the number of
+                // files. For the same reason another thread frees what was copied: an allocator keeps what
+                // a thread frees for what that thread asks for next.
                 for (path, found) in &found {
                     facts.paths.insert(path.clone(), PathFacts::File(found.clone()));
                 }
                 if is_estargz {
-                    chunks.into_iter().for_each(|chunk| table.add(start, chunk));
+                    chunks.iter().for_each(|chunk| table.add(start, chunk.clone()));
                 }
+                sink.write(raw, packed, (found, chunks))?;
             }
         }
         let mut annotations = BTreeMap::new();
         if is_estargz {
             let end = table.finish(tree, packing.mtime, sink.size)?;
             annotations = end.annotations(sink.raw_size + end.raw.len() as u64);
-            sink.write(end.raw, Some(end.packed))?;
+            sink.write(end.raw, Some(end.packed), Found::default())?;
             // Every layer has it, so it says nothing of this one.
             facts.paths.remove(LANDMARK);
         }
@@ -77,11 +82,15 @@ pub(super) fn collect(
     })
 }
 
+/// What is known of the files of a product.
+type Found = (Vec<(String, FileFacts)>, Vec<Chunk>);
+
 /// Where the bytes go.
 struct Sink<'o, W> {
     out: &'o mut W,
     /// To the thread that keeps the diff id.
-    raw_chunks: SyncSender<Vec<u8>>,
+    raw_chunks: SyncSender<(Vec<u8>, Found)>,
+    buffers: &'o Buffers,
     hash: Sha256,
     size: u64,
     raw_size: u64,
@@ -89,7 +98,7 @@ struct Sink<'o, W> {
 
 impl<W: Write> Sink<'_, W> {
     /// Some bytes of the tar stream and what stands for them in the layer; none when they do.
-    fn write(&mut self, raw: Vec<u8>, packed: Option<Vec<u8>>) -> Result<()> {
+    fn write(&mut self, raw: Vec<u8>, packed: Option<Vec<u8>>, found: Found) -> Result<()> {
         let bytes = packed.as_deref().unwrap_or(&raw);
         self.hash.update(bytes);
         self.size += bytes.len() as u64;
@@ -97,7 +106,11 @@ impl<W: Write> Sink<'_, W> {
         self.out
             .write_all(bytes)
             .map_err(|error| Error::io("write", std::path::Path::new("layer"), &error))?;
-        if !raw.is_empty() && self.raw_chunks.send(raw).is_err() {
+        if let Some(packed) = packed {
+            self.buffers.give(packed);
+        }
+        let is_empty = raw.is_empty() && found.0.is_empty();
+        if !is_empty && self.raw_chunks.send((raw, found)).is_err() {
             return Err(Error::bug("the thread that keeps the diff id ended early"));
         }
         Ok(())

@@ -33,6 +33,7 @@ pub fn landmark() -> Content {
 }
 
 /// A part of a file's contents that begins a gzip member.
+#[derive(Clone)]
 pub struct Chunk {
     pub path: String,
     /// Of the member, in the packed bytes of one task.
@@ -138,7 +139,8 @@ impl Table {
         raw.extend_from_slice(&json);
         raw.resize(raw.len() + tar::padding(size), 0);
         raw.extend_from_slice(&tar::END);
-        let mut packed = Compression::Estargz.pack(&raw)?;
+        let mut packed = Vec::new();
+        Compression::Estargz.pack(&raw, &mut packed)?;
         packed.extend_from_slice(&footer(offset));
         Ok(End { raw, packed, table: Digest::of(&json) })
     }

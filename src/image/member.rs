@@ -18,8 +18,8 @@ use crate::report::{Code, Error, Result};
 use crate::wheel::WheelArchive;
 
 /// Packed bytes read at once, and raw ones given on at once.
-const PACKED_CHUNK: usize = 64 << 10;
-const RAW_CHUNK: usize = 128 << 10;
+const PACKED_CHUNK: usize = 128 << 10;
+const RAW_CHUNK: usize = 256 << 10;
 
 /// Appends the whole file to `out`.
 pub(super) fn append(file: FileOf<'_>, out: &mut Vec<u8>) -> Result<()> {
@@ -86,7 +86,7 @@ fn within(wheel: &WheelArchive) -> impl Fn(Error) -> Error + '_ {
 ///
 /// It is inflated anyway, for the diff id; only if the deflate stream ends exactly with the packed
 /// bytes, and size, CRC-32 and RECORD's hash are right, is the result whole.
-pub(super) fn splice(file: FileOf<'_>, products: &Products) -> Result<()> {
+pub(super) fn splice(file: FileOf<'_>, products: &Products<'_>) -> Result<()> {
     let (wheel, entry, sha256) = member_of(file)?;
     let damaged = |why: &str| {
         Error::new(Code::BrokenArchive, format!("entry `{}` is damaged", entry.name))
@@ -98,7 +98,7 @@ pub(super) fn splice(file: FileOf<'_>, products: &Products) -> Result<()> {
     // One byte more than there should be shows what is too long.
     let room = |inflate: &Decompress| {
         let rest = usize::try_from(entry.size.saturating_sub(inflate.total_out())).unwrap_or(usize::MAX);
-        Vec::with_capacity(rest.saturating_add(1).min(RAW_CHUNK))
+        products.buffers.take(rest.saturating_add(1).min(RAW_CHUNK))
     };
     let mut seen = Seen::new(file, sha256);
     let mut crc = flate2::Crc::new();
@@ -106,7 +106,9 @@ pub(super) fn splice(file: FileOf<'_>, products: &Products) -> Result<()> {
     let mut ended = false;
     products.give(Product { packed: Some(GZIP_HEAD.to_vec()), ..Product::default() })?;
     loop {
-        let mut input = vec![0; usize::try_from(left).unwrap_or(usize::MAX).clamp(1, PACKED_CHUNK)];
+        let wanted = usize::try_from(left).unwrap_or(usize::MAX).clamp(1, PACKED_CHUNK);
+        let mut input = products.buffers.take(wanted);
+        input.resize(wanted, 0);
         let count = packed.read(&mut input).map_err(|error| Error::io("read", wheel.path(), &error))?;
         input.truncate(count);
         if count == 0 {
@@ -142,6 +144,7 @@ pub(super) fn splice(file: FileOf<'_>, products: &Products) -> Result<()> {
                 .map_err(|error| damaged(&error.to_string()))?;
             ended = status == Status::StreamEnd;
             if raw.is_empty() {
+                products.buffers.give(raw);
                 break;
             }
             crc.update(&raw);
@@ -168,13 +171,13 @@ pub(super) fn splice(file: FileOf<'_>, products: &Products) -> Result<()> {
 }
 
 /// A member of a wheel compressed by us, stretch by stretch.
-pub(super) fn stream(file: FileOf<'_>, compression: Compression, products: &Products) -> Result<()> {
+pub(super) fn stream(file: FileOf<'_>, compression: Compression, products: &Products<'_>) -> Result<()> {
     let (wheel, entry, sha256) = member_of(file)?;
     let mut seen = Seen::new(file, sha256);
     let mut data = wheel.zip().stream(entry);
     let mut at = 0;
     loop {
-        let mut raw = Vec::with_capacity(compression.stretch());
+        let mut raw = products.buffers.take(compression.stretch());
         let read = data.by_ref().take(compression.stretch() as u64).read_to_end(&mut raw);
         read.map_err(|error| {
             Error::new(Code::BrokenArchive, format!("entry `{}` is damaged", entry.name))
@@ -191,7 +194,11 @@ pub(super) fn stream(file: FileOf<'_>, compression: Compression, products: &Prod
         seen.take(&raw)?;
         let packed = match compression {
             Compression::None => None,
-            _ => Some(compression.pack(&raw)?),
+            _ => {
+                let mut packed = products.buffers.take(raw.len());
+                compression.pack(&raw, &mut packed)?;
+                Some(packed)
+            }
         };
         at += packed.as_ref().map_or(0, |packed| packed.len() as u64);
         products.give(Product { raw, packed, chunks, ..Product::default() })?;

@@ -5,7 +5,7 @@
 //! whole. [`export()`] lays out one or several of them as blobs, which [`OciLayout`], [`docker`] and the
 //! registry client put somewhere.
 //!
-//! - a layer: `tree` says what it holds, `pack` makes its bytes (`codec`, `member`, `tar`, `collect`), `facts` says
+//! - a layer: `tree` says what it holds, `pack` makes its bytes (`codec`, `member`, `tar`, `collect`, `buffers`), `facts` says
 //!   what the check has to know of it, `estargz` its table of contents, `store` keeps it by what it was
 //!   made from
 //! - sources: `site` (wheels), `source` (folders and archives), `bytecode`, `base` (images)
@@ -16,6 +16,7 @@ mod assemble;
 mod attest;
 mod base;
 mod base_platform;
+mod buffers;
 mod bytecode;
 pub mod check;
 mod codec;

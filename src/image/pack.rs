@@ -10,6 +10,7 @@ use std::io::Write;
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
+use super::buffers::Buffers;
 use super::codec::Compression;
 use super::collect::collect;
 use super::estargz::{self, Chunk};
@@ -69,12 +70,16 @@ pub(super) struct Product {
 }
 
 /// Where a worker puts its products; fails when nobody wants them any more.
-pub(super) struct Products(SyncSender<Result<Product>>);
+pub(super) struct Products<'b> {
+    to: SyncSender<Result<Product>>,
+    /// What products are made in.
+    pub buffers: &'b Buffers,
+}
 
-impl Products {
+impl Products<'_> {
     pub fn give(&self, product: Product) -> Result<()> {
         // Shown to nobody: whoever hung up has an error of its own.
-        self.0.send(Ok(product)).map_err(|_| Error::new(Code::Interrupted, "packing was given up"))
+        self.to.send(Ok(product)).map_err(|_| Error::new(Code::Interrupted, "packing was given up"))
     }
 }
 
@@ -106,6 +111,18 @@ enum Part<'t> {
     },
 }
 
+impl Part<'_> {
+    /// Bytes of the tar stream.
+    fn size(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            // What is longer than a stretch comes in ranges, or is streamed.
+            Self::Whole(file) => usize::try_from(file.content.size()).unwrap_or(0),
+            Self::Range { count, .. } => usize::try_from(*count).unwrap_or(0),
+        }
+    }
+}
+
 /// Packs `tree` and writes the layer to `out`.
 ///
 /// # Errors
@@ -117,17 +134,19 @@ pub fn pack(tree: &LayerTree, packing: Packing, out: &mut (impl Write + Send)) -
     }
     let landmark = estargz::landmark();
     let workers = packing.jobs.clamp(1, MOST_WORKERS);
-    let (tasks, queue) = sync_channel::<(Task<'_>, Products)>(workers);
-    let (order, ordered) = sync_channel::<Receiver<Result<Product>>>(workers * 2);
+    let buffers = Buffers::default();
+    let (tasks, queue) = sync_channel::<(Task<'_>, Products<'_>)>(workers);
+    let (order, ordered) = sync_channel::<Receiver<Result<Product>>>(workers);
     let queue = Mutex::new(queue);
     let mut packed = std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| work(&queue, packing.compression));
         }
-        let collector = scope.spawn(move || collect(ordered, tree, packing, out));
+        let collector = scope.spawn(|| collect(ordered, tree, packing, &buffers, out));
         plan(tree, &landmark, packing, &mut |task| {
-            let (products, results) = sync_channel(AHEAD);
-            order.send(results).is_ok() && tasks.send((task, Products(products))).is_ok()
+            let (to, results) = sync_channel(AHEAD);
+            let products = Products { to, buffers: &buffers };
+            order.send(results).is_ok() && tasks.send((task, products)).is_ok()
         });
         drop((order, tasks));
         // A panic of a thread is a bug and goes on here.
@@ -237,7 +256,7 @@ impl<'t> Stretch<'t> {
     }
 }
 
-fn work(queue: &Mutex<Receiver<(Task<'_>, Products)>>, compression: Compression) {
+fn work(queue: &Mutex<Receiver<(Task<'_>, Products<'_>)>>, compression: Compression) {
     loop {
         // Nothing panics while the lock is held.
         let next = queue.lock().unwrap_or_else(std::sync::PoisonError::into_inner).recv();
@@ -249,14 +268,20 @@ fn work(queue: &Mutex<Receiver<(Task<'_>, Products)>>, compression: Compression)
         };
         if let Err(error) = done {
             // Whoever hung up has an error already.
-            let _ = products.0.send(Err(error));
+            let _ = products.to.send(Err(error));
         }
     }
 }
 
-fn pack_parts(parts: &[Part<'_>], compression: Compression, products: &Products) -> Result<()> {
-    let mut product = Product::default();
-    let (mut packed, mut begun) = (Vec::new(), 0);
+fn pack_parts(parts: &[Part<'_>], compression: Compression, products: &Products<'_>) -> Result<()> {
+    let size = parts.iter().map(Part::size).sum();
+    let mut product = Product { raw: products.buffers.take(size), ..Product::default() };
+    let mut packed = match compression {
+        Compression::None => Vec::new(),
+        // Room that it is not sure to need comes from what was used before.
+        _ => products.buffers.take(size),
+    };
+    let mut begun = 0;
     for part in parts {
         let start = product.raw.len();
         let (file, from) = match part {
@@ -280,7 +305,7 @@ fn pack_parts(parts: &[Part<'_>], compression: Compression, products: &Products)
         if compression == Compression::Estargz && product.raw.len() > start {
             // The contents of each file begin a member of their own.
             if start > begun {
-                packed.extend(compression.pack(&product.raw[begun..start])?);
+                compression.pack(&product.raw[begun..start], &mut packed)?;
                 begun = start;
             }
             let at = packed.len() as u64;
@@ -288,7 +313,7 @@ fn pack_parts(parts: &[Part<'_>], compression: Compression, products: &Products)
         }
     }
     if compression != Compression::None {
-        packed.extend(compression.pack(&product.raw[begun..])?);
+        compression.pack(&product.raw[begun..], &mut packed)?;
         product.packed = Some(packed);
     }
     products.give(product)

@@ -26,6 +26,8 @@ pub fn unpack(image: &Image, path: &Path) -> Result<()> {
         unpack_root(&layer.blob, &inner, &limits)
             .map_err(|error| error.wrap(format!("the layer `{}` cannot be unpacked", layer.title)))?;
     }
+    // As folders in it are; whoever was to see it sees it where it is put.
+    std::fs::set_permissions(&inner, std::os::unix::fs::PermissionsExt::from_mode(0o755)).map_err(failed)?;
     // An empty folder may give way.
     let _ = std::fs::remove_dir(path);
     std::fs::rename(&inner, path).map_err(failed)
