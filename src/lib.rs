@@ -12,6 +12,7 @@ pub mod cache;
 pub mod cli;
 pub mod config;
 pub mod elf;
+pub mod file;
 pub mod image;
 pub mod index;
 pub mod lock;

@@ -31,6 +31,7 @@ const LEVELS: &[(&str, u8)] = &[
     ("report", 0),
     ("target", 0),
     ("process", 0),
+    ("file", 0),
 ];
 
 /// Arrows inside one level, each with its reason.
@@ -38,6 +39,7 @@ const SIDEWAYS: &[(&str, &str)] = &[
     // Errors are what everything returns, targets report unknown spellings, processes both.
     ("target", "report"),
     ("process", "report"),
+    ("file", "report"),
     // A wheel's judge compares its metadata and names with the index's and the sdist's spelling.
     ("archive", "metadata"),
     ("index", "metadata"),

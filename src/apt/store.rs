@@ -6,6 +6,7 @@ use super::archives::Place;
 use super::{Archives, Pinned};
 use crate::archive::{Limits, unpack_deb};
 use crate::cache::{Cache, Digest};
+use crate::file::NewFile;
 use crate::index::{Index, RemoteFile};
 use crate::report::{Code, Error, Report, Result};
 
@@ -94,10 +95,9 @@ impl Packages<'_> {
         let same = |file: &&PathBuf| Digest::of_file(file).is_ok_and(|found| found == pin.sha256);
         let Some(found) = candidates.iter().find(same) else { return Ok(None) };
         let place = folder.join(pin.file_name());
-        let temporary =
-            tempfile::NamedTempFile::new_in(folder).map_err(|error| Error::io("write", folder, &error))?;
-        std::fs::copy(found, temporary.path()).map_err(|error| Error::io("read", found, &error))?;
-        temporary.persist(&place).map_err(|error| Error::io("write", &place, &error.error))?;
+        let copy = NewFile::at(&place)?;
+        std::fs::copy(found, copy.path()).map_err(|error| Error::io("read", found, &error))?;
+        copy.finish()?;
         Ok(Some(place))
     }
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::cache::{Cache, Digest};
+use crate::file;
 use crate::index::Index;
 use crate::report::{Code, Error, Result};
 
@@ -30,10 +31,7 @@ pub(super) fn sdist(cache: &Cache, index: &Index, name: &str, version: &str) -> 
     let fetched = index.fetch(&file, &folder)?;
     let text = serde_json::to_vec(&Known { file: file.filename, sha256: fetched.sha256 })
         .map_err(|e| Error::bug(format!("download note: {e}")))?;
-    let mut temporary =
-        tempfile::NamedTempFile::new_in(&folder).map_err(|e| Error::io("write", &folder, &e))?;
-    std::io::Write::write_all(&mut temporary, &text).map_err(|e| Error::io("write", &note, &e))?;
-    temporary.persist(&note).map_err(|e| Error::io("write", &note, &e.error))?;
+    file::write(&note, &text)?;
     Ok(fetched.path)
 }
 

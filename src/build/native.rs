@@ -233,10 +233,7 @@ impl Native {
         let note = builder.native_note(job)?;
         let mut text = self.names.join("\n");
         text.push('\n');
-        let folder = builder.cache.scratch("note-")?;
-        let temporary = folder.path().join("note");
-        fs::write(&temporary, text).map_err(|error| Error::io("write", &temporary, &error))?;
-        fs::rename(&temporary, &note).map_err(|error| Error::io("write", &note, &error))
+        builder.cache.write(&note, text.as_bytes())
     }
 }
 

@@ -1,10 +1,10 @@
 //! A finished build, and writing it where the user wants it.
 
 use std::fs;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::cache::ResultEntry;
+use crate::file;
 use crate::report::{Error, Result};
 use crate::wheel::Provenance;
 
@@ -56,8 +56,8 @@ impl Built {
         })?;
         let path = folder.join(&self.entry.file);
         let provenance = folder.join(Provenance::file_name(&self.entry.file));
-        place(folder, &provenance, &self.provenance)?;
-        place(folder, &path, &self.wheel).inspect_err(|_| {
+        file::update(&provenance, &self.provenance)?;
+        file::update(&path, &self.wheel).inspect_err(|_| {
             // It speaks of no wheel then.
             if !path.exists() {
                 let _ = fs::remove_file(&provenance);
@@ -65,22 +65,4 @@ impl Built {
         })?;
         Ok(path)
     }
-}
-
-fn place(folder: &Path, path: &Path, bytes: &[u8]) -> Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    // The same file already: nothing to write, and its time stays for tools that look at it.
-    if fs::read(path).is_ok_and(|there| there == bytes) {
-        return Ok(());
-    }
-    let fail = |e: &std::io::Error| Error::io("write", path, e);
-    let mut file = tempfile::Builder::new()
-        .prefix(".wheelbuild-")
-        .permissions(fs::Permissions::from_mode(0o644))
-        .tempfile_in(folder)
-        .map_err(|e| fail(&e))?;
-    file.write_all(bytes).map_err(|e| fail(&e))?;
-    file.as_file().sync_all().map_err(|e| fail(&e))?;
-    file.persist(path).map_err(|e| fail(&e.error))?;
-    Ok(())
 }

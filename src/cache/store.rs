@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::remote::{Record, Remotes};
 use super::{Digest, Key, KeyParts};
+use crate::file::NewFile;
 use crate::report::{Error, Result};
 
 /// One requirement of a recorded build environment.
@@ -212,14 +213,9 @@ impl Cache {
     /// # Errors
     /// [`crate::report::Code::Io`].
     pub fn write(&self, path: &Path, bytes: &[u8]) -> Result<()> {
-        let fail = |e: &std::io::Error| Error::io("write", path, e);
-        let folder = path.parent().ok_or_else(|| Error::bug("a cache path without a folder"))?;
-        fs::create_dir_all(folder).map_err(|e| fail(&e))?;
-        let mut file = tempfile::NamedTempFile::new_in(self.root.join("tmp")).map_err(|e| fail(&e))?;
-        file.write_all(bytes).map_err(|e| fail(&e))?;
-        file.as_file().sync_all().map_err(|e| fail(&e))?;
-        file.persist(path).map_err(|e| fail(&e.error))?;
-        Ok(())
+        let mut file = NewFile::within(&self.root.join("tmp"), path)?;
+        file.write_all(bytes).map_err(|error| Error::io("write", path, &error))?;
+        file.finish()
     }
 }
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{Read, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -12,12 +11,10 @@ use sha2::{Digest as _, Sha256};
 use super::report_row::Placed;
 use crate::build::Built;
 use crate::cache::Digest;
+use crate::file::{self, NewFile};
 use crate::report::{Code, Error, Report, Result};
 use crate::wheel::Provenance;
 use crate::wheelhouse;
-
-/// Beginnings of the names of files that are being written.
-const SCRATCH: [&str; 2] = [".wheelbuild-", ".index-"];
 
 /// A folder of wheels with its index. Every file appears whole or not at all.
 #[derive(Debug)]
@@ -95,11 +92,7 @@ impl House {
         let path = self.path_of(name);
         let fail = |error: &std::io::Error| Error::io("write", &path, error);
         let mut source = File::open(from).map_err(|error| Error::io("read", from, &error))?;
-        let mut file = tempfile::Builder::new()
-            .prefix(SCRATCH[0])
-            .permissions(fs::Permissions::from_mode(0o644))
-            .tempfile_in(&self.files)
-            .map_err(|error| fail(&error))?;
+        let mut file = NewFile::at(&path)?;
         let mut hash = Sha256::new();
         let mut size = 0;
         let mut chunk = vec![0; 128 << 10];
@@ -118,9 +111,8 @@ impl House {
             return Err(Error::new(Code::HashMismatch, format!("`{name}` changed while it was taken"))
                 .cause(format!("expected sha256 {sha256}, found {found}")));
         }
-        file.as_file().sync_all().map_err(|error| fail(&error))?;
         let replaced = path.exists();
-        file.persist(&path).map_err(|error| fail(&error.error))?;
+        file.finish()?;
         // It would speak of a wheel that was built here earlier.
         let _ = fs::remove_file(self.path_of(&Provenance::file_name(name)));
         self.note_replaced(replaced, name)?;
@@ -189,20 +181,7 @@ impl House {
     /// # Errors
     /// Storage codes.
     pub fn write(&self, name: &str, text: &str) -> Result<()> {
-        let path = self.root.join(name);
-        let fail = |error: &std::io::Error| Error::io("write", &path, error);
-        if fs::read(&path).is_ok_and(|there| there == text.as_bytes()) {
-            return Ok(());
-        }
-        let mut file = tempfile::Builder::new()
-            .prefix(SCRATCH[0])
-            .permissions(fs::Permissions::from_mode(0o644))
-            .tempfile_in(&self.root)
-            .map_err(|error| fail(&error))?;
-        file.write_all(text.as_bytes()).map_err(|error| fail(&error))?;
-        file.as_file().sync_all().map_err(|error| fail(&error))?;
-        file.persist(&path).map_err(|error| fail(&error.error))?;
-        Ok(())
+        file::update(&self.root.join(name), text.as_bytes())
     }
 
     /// Takes the file `name` away, if it is there.
@@ -224,7 +203,7 @@ impl House {
 fn remove_unfinished(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
-        if SCRATCH.iter().any(|start| name.starts_with(start)) {
+        if name.starts_with(file::UNFINISHED) {
             // One that stays is never listed: its name begins with a dot.
             let _ = fs::remove_file(entry.path());
         }

@@ -17,11 +17,11 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
-use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use entry::Entry;
 
+use crate::file;
 use crate::report::{Code, Error, Report, Result};
 
 /// Where the pages lie.
@@ -78,16 +78,19 @@ fn write_pages(root: &Path, projects: &BTreeMap<String, Vec<Entry>>) -> Result<(
     for (project, entries) in projects {
         for entry in entries {
             if let Some(metadata) = &entry.metadata {
-                replace(&root.join(&entry.below).join(format!("{}.metadata", entry.name)), &metadata.bytes)?;
+                file::update(
+                    &root.join(&entry.below).join(format!("{}.metadata", entry.name)),
+                    &metadata.bytes,
+                )?;
             }
         }
         let folder = simple.join(project);
-        replace(&folder.join(HTML), page::project_html(project, entries).as_bytes())?;
-        replace(&folder.join(JSON), page::project_json(project, entries)?.as_bytes())?;
+        file::update(&folder.join(HTML), page::project_html(project, entries).as_bytes())?;
+        file::update(&folder.join(JSON), page::project_json(project, entries)?.as_bytes())?;
     }
     let names: BTreeSet<&str> = projects.keys().map(String::as_str).collect();
-    replace(&simple.join(HTML), page::root_html(&names).as_bytes())?;
-    replace(&simple.join(JSON), page::root_json(&names)?.as_bytes())?;
+    file::update(&simple.join(HTML), page::root_html(&names).as_bytes())?;
+    file::update(&simple.join(JSON), page::root_json(&names)?.as_bytes())?;
     for folder in fs::read_dir(&simple).map_err(|error| Error::io("list", &simple, &error))?.flatten() {
         let name = folder.file_name().to_string_lossy().into_owned();
         let ours = folder.path().join(HTML).is_file();
@@ -116,23 +119,4 @@ fn files_of(folder: &Path) -> Result<Vec<PathBuf>> {
     }
     files.sort();
     Ok(files)
-}
-
-/// Writes `path` so that a reader sees the old content or the new one. The same content stays.
-fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
-    if fs::read(path).is_ok_and(|old| old == bytes) {
-        return Ok(());
-    }
-    let failed = |error: &std::io::Error| Error::io("write", path, error);
-    let folder = path.parent().ok_or_else(|| Error::bug("a page without a folder"))?;
-    fs::create_dir_all(folder).map_err(|error| failed(&error))?;
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".index-");
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-    let mut file = builder.tempfile_in(folder).map_err(|error| failed(&error))?;
-    file.write_all(bytes).map_err(|error| failed(&error))?;
-    file.as_file().sync_all().map_err(|error| failed(&error))?;
-    file.persist(path).map_err(|error| failed(&error.error))?;
-    Ok(())
 }

@@ -1,11 +1,12 @@
 //! A shared cache in a folder, for example of a network file system.
 
 use std::fs::{self, File};
-use std::io::{ErrorKind, Read as _, Write as _};
+use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::store::{Kind, Store};
 use crate::cache::Digest;
+use crate::file;
 use crate::report::{Code, Error, Result};
 
 /// The folder, laid out as the HTTP cache is served. A file system may hang: see
@@ -59,18 +60,7 @@ impl Store for Folder {
 
     fn put(&self, kind: Kind, name: Digest, bytes: &[u8]) -> Result<()> {
         self.on(kind, name, |path| {
-            use std::os::unix::fs::PermissionsExt as _;
-            let folder = path.parent().unwrap_or(Path::new("."));
-            fs::create_dir_all(folder)?;
-            // Readable for those who share it, whole for whoever reads it meanwhile.
-            let mut file = tempfile::Builder::new()
-                .prefix(".new-")
-                .permissions(fs::Permissions::from_mode(0o644))
-                .tempfile_in(folder)?;
-            file.write_all(bytes)?;
-            file.as_file().sync_all()?;
-            file.persist(path).map_err(|error| error.error)?;
-            Ok(())
+            file::write(path, bytes).map_err(|error| std::io::Error::other(error.causes().join(", ")))
         })
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Component, Path};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -18,6 +18,7 @@ use super::record::Record;
 use super::store::Kind;
 use super::{LARGEST_PROVENANCE, LARGEST_WHEEL, Remote, Remotes};
 use crate::cache::{Cache, Digest};
+use crate::file;
 use crate::process::check_halted;
 use crate::report::{Code, Error, Report, Result};
 
@@ -197,7 +198,7 @@ impl Remotes {
                     }
                     let bytes = remote.content(file.sha256, file.size)?.ok_or_else(|| gone(file.sha256))?;
                     moved.fetch_add(1, Ordering::Relaxed);
-                    place(&path, &bytes)
+                    file::write(&path, &bytes)
                 })?;
             }
         }
@@ -313,22 +314,4 @@ fn rank(path: &str) -> u8 {
 /// A path that stays where it is put.
 fn is_inside(path: &str) -> bool {
     !path.is_empty() && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
-}
-
-/// Writes a file whole or not at all.
-fn place(path: &PathBuf, bytes: &[u8]) -> Result<()> {
-    use std::io::Write as _;
-    use std::os::unix::fs::PermissionsExt as _;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let written = fs::create_dir_all(folder).and_then(|()| {
-        let mut file = tempfile::Builder::new()
-            .prefix(".wheelbuild-")
-            .permissions(fs::Permissions::from_mode(0o644))
-            .tempfile_in(folder)?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        file.persist(path).map_err(|error| error.error)?;
-        Ok(())
-    });
-    written.map_err(|error| Error::io("write", path, &error))
 }

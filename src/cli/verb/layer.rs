@@ -8,6 +8,7 @@ use super::image::{compression, epoch};
 use crate::cli::output::{LayerFileOutput, VERSION};
 use crate::cli::typed::Layer;
 use crate::cli::{Context, print, print_json};
+use crate::file::NewFile;
 use crate::image::{Compression, LayerManifest, LayerTree, Packed, Packing, pack};
 use crate::report::{Error, Result};
 
@@ -46,16 +47,11 @@ pub fn run(arguments: &Layer, context: &Context) -> Result<()> {
 
 /// Packs `tree` into the file `path`, which is there only when it is whole.
 fn write(tree: &LayerTree, packing: Packing, path: &Path) -> Result<Packed> {
-    let failed = |error: std::io::Error| Error::io("write", path, &error);
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-        .tempfile_in(folder)
-        .map_err(failed)?;
+    let mut file = NewFile::at(path)?;
     let mut out = BufWriter::<&mut File>::with_capacity(1 << 20, file.as_file_mut());
     let packed = pack(tree, packing, &mut out)?;
-    out.flush().map_err(failed)?;
+    out.flush().map_err(|error| Error::io("write", path, &error))?;
     drop(out);
-    file.persist(path).map_err(|error| failed(error.error))?;
+    file.finish()?;
     Ok(packed)
 }

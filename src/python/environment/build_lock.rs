@@ -23,7 +23,6 @@
 //! ```
 
 use std::fs::File;
-use std::io::Write as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -206,14 +205,7 @@ impl BuildLock {
         if lock == before && path.exists() {
             return Ok(());
         }
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".lock-");
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644));
-        let mut file = builder.tempfile_in(folder).map_err(|error| failed(&error))?;
-        file.write_all(lock.to_text()?.as_bytes()).map_err(|error| failed(&error))?;
-        file.as_file().sync_all().map_err(|error| failed(&error))?;
-        file.persist(path).map_err(|error| failed(&error.error))?;
-        Ok(())
+        crate::file::write(path, lock.to_text()?.as_bytes())
     }
 }
 
