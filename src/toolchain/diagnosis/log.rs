@@ -14,8 +14,13 @@ const LINES: usize = 4;
 /// The causes in `log`, the most likely first.
 pub(super) fn causes(calls: &[Call], log: &str) -> Vec<Error> {
     let lines: Vec<&str> = log.lines().collect();
-    let found =
-        [target_program(calls, &lines), download(&lines), missing_module(&lines), configuration(&lines)];
+    let found = [
+        target_program(calls, &lines),
+        download(&lines),
+        missing_module(&lines),
+        configuration(&lines),
+        super::programs::cause(&lines),
+    ];
     found.into_iter().flatten().collect()
 }
 
