@@ -18,6 +18,8 @@ use crate::report::{self, Code, Error, Result};
 
 /// Files that are fetched at the same time.
 const FETCHES: usize = 6;
+/// Wheels of earlier builds that are looked for at the same time: they wait for the disk, not for cores.
+const LOOKS: usize = 8;
 /// How often those who wait look for Ctrl-C.
 const LOOK: Duration = Duration::from_millis(100);
 
@@ -263,7 +265,7 @@ impl<'a> Run<'a> {
     fn look_into_cache(&self) {
         let next = AtomicUsize::new(0);
         std::thread::scope(|scope| {
-            for _ in 0..self.how.jobs.clamp(1, self.work.recipes.len().max(1)) {
+            for _ in 0..LOOKS.min(self.work.recipes.len()) {
                 scope.spawn(|| {
                     loop {
                         let number = next.fetch_add(1, Ordering::Relaxed);

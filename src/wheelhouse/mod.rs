@@ -18,6 +18,8 @@ mod tests;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use entry::Entry;
 
@@ -31,6 +33,9 @@ pub const FILES: &str = "files";
 const HTML: &str = "index.html";
 /// To be served as `application/vnd.pypi.simple.v1+json` to those who accept it.
 const JSON: &str = "index.v1.json";
+
+/// Files that are read or written at the same time.
+const WRITERS: usize = 8;
 
 /// What an index holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +59,9 @@ pub fn index(root: &Path, report: &Report) -> Result<Indexed> {
     handle.lock().map_err(|error| Error::io("lock", root, &error))?;
     let mut projects: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
     for (folder, below) in [(root.to_owned(), ""), (root.join(FILES), FILES)] {
-        for path in files_of(&folder)? {
-            match Entry::read(&path, below)? {
+        let paths = files_of(&folder)?;
+        for (path, entry) in paths.iter().zip(side_by_side(&paths, |path| Entry::read(path, below))?) {
+            match entry {
                 Some(entry) => projects.entry(entry.project.clone()).or_default().push(entry),
                 None => report.debug(format!("`{}` is neither wheel nor sdist", path.display())),
             }
@@ -75,8 +81,9 @@ pub fn index(root: &Path, report: &Report) -> Result<Indexed> {
 
 fn write_pages(root: &Path, projects: &BTreeMap<String, Vec<Entry>>) -> Result<()> {
     let simple = root.join(SIMPLE);
-    for (project, entries) in projects {
-        for entry in entries {
+    let all: Vec<(&String, &Vec<Entry>)> = projects.iter().collect();
+    side_by_side(&all, |(project, entries)| {
+        for entry in *entries {
             if let Some(metadata) = &entry.metadata {
                 file::update(
                     &root.join(&entry.below).join(format!("{}.metadata", entry.name)),
@@ -86,8 +93,8 @@ fn write_pages(root: &Path, projects: &BTreeMap<String, Vec<Entry>>) -> Result<(
         }
         let folder = simple.join(project);
         file::update(&folder.join(HTML), page::project_html(project, entries).as_bytes())?;
-        file::update(&folder.join(JSON), page::project_json(project, entries)?.as_bytes())?;
-    }
+        file::update(&folder.join(JSON), page::project_json(project, entries)?.as_bytes())
+    })?;
     let names: BTreeSet<&str> = projects.keys().map(String::as_str).collect();
     file::update(&simple.join(HTML), page::root_html(&names).as_bytes())?;
     file::update(&simple.join(JSON), page::root_json(&names)?.as_bytes())?;
@@ -99,6 +106,32 @@ fn write_pages(root: &Path, projects: &BTreeMap<String, Vec<Entry>>) -> Result<(
         }
     }
     Ok(())
+}
+
+/// What `work` makes of each of `items`, in their order. The time goes by waiting for the disk, and it
+/// takes several files as fast as one.
+///
+/// # Errors
+/// The first of those of `work`, in the order of the items.
+fn side_by_side<T: Sync, R: Send + Sync>(
+    items: &[T],
+    work: impl Fn(&T) -> Result<R> + Sync,
+) -> Result<Vec<R>> {
+    let next = AtomicUsize::new(0);
+    let done: Vec<OnceLock<Result<R>>> = items.iter().map(|_| OnceLock::new()).collect();
+    std::thread::scope(|scope| {
+        for _ in 0..WRITERS.min(items.len()) {
+            scope.spawn(|| {
+                loop {
+                    let number = next.fetch_add(1, Ordering::Relaxed);
+                    let (Some(item), Some(place)) = (items.get(number), done.get(number)) else { return };
+                    // Nobody else has this number, so the place is empty.
+                    let _ = place.set(work(item));
+                }
+            });
+        }
+    });
+    done.into_iter().filter_map(OnceLock::into_inner).collect()
 }
 
 /// The files directly in `folder`, in byte order; none where there is no such folder.
