@@ -107,6 +107,25 @@ fn headers_are_looked_for_where_the_target_has_them() {
     lost(&package("looks", &setup_if("looks", condition)), "looked for the header `no_such_library.h`");
 }
 
+/// A probe of the package's own, outside of its tree, that only it knows to be one.
+#[test]
+fn libraries_are_looked_for_by_compiling_a_probe() {
+    let probe = |source: &str, link: &str| {
+        format!(
+            "(open('/tmp/probe.c', 'w').write({source:?}), \
+             not subprocess.call(['cc', '-shared', '-fPIC', '/tmp/probe.c', '-o', '/tmp/probe.so'{link}]))[1]"
+        )
+    };
+    let header = probe("#include <nosuch/version.h>\n", "");
+    lost(&package("includes", &setup_if("includes", &header)), "looked for the header `nosuch/version.h`");
+    let library = probe("int f(void);\nint g(void) { return f(); }\n", ", '-lnosuch'");
+    lost(&package("links", &setup_if("links", &library)), "looked for the library `nosuch`");
+    let there = probe("#include <stdlib.h>\n", "");
+    let room = Room::new();
+    let wheel = build(&room, &package("finds", &setup_if("finds", &there)), TARGET, &[]).succeeded();
+    assert!(wheel.stdout.contains("aarch64"), "{wheel}");
+}
+
 #[test]
 fn modules_of_pkg_config_are_looked_for_in_vain() {
     let condition = "not subprocess.call(['pkg-config', '--exists', 'no_such_library'])";

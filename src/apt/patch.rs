@@ -6,7 +6,9 @@ use std::path::{Component, Path, PathBuf};
 use crate::report::{Code, Error, Result};
 
 /// Applies the patch `text` to the tree `root`, one folder of its paths stripped (`patch -p1 -F0`): a hunk
-/// may have moved, its lines must be there exactly.
+/// may have moved, its lines must be there exactly. What changes files of a component that is not in the
+/// tree, as documentation and demonstrations may be, is passed over (dpkg-source(1): `.orig-COMPONENT.tar`
+/// is unpacked as the folder COMPONENT).
 ///
 /// # Errors
 /// [`Code::BrokenArchive`] when it does not apply or leads out of `root`.
@@ -33,6 +35,13 @@ pub fn apply(root: &Path, name: &str, text: &[u8]) -> Result<()> {
             Error::new(Code::BrokenArchive, format!("the patch `{name}` does not apply to `{file}`"))
                 .cause(cause.to_owned())
         };
+        if let Some(old) = &old
+            && hunks.iter().any(|hunk| !hunk.old.is_empty())
+            && old.components().count() > 1
+            && old.components().next().is_some_and(|component| !root.join(component).exists())
+        {
+            continue;
+        }
         let old_file = old.as_ref().filter(|path| root.join(path).is_file());
         let Some(target) = old_file.or(new.as_ref()).or(old.as_ref()) else {
             return Err(refused("it names no file below the tree"));
@@ -194,6 +203,19 @@ mod tests {
         assert_eq!(read("a/x.c"), "0\n1\ntwo\n3\n4\n5\n");
         assert_eq!((read("new/file"), read("end")), ("one\ntwo\n".into(), "last\n".into()));
         assert!(!tree.path().join("gone").exists());
+    }
+
+    #[test]
+    fn a_component_that_is_not_there_is_passed_over() {
+        let tree = tree(&[("x", "1\n")]);
+        let patch = "--- p/docs/a.css\n+++ p/docs/a.css\n@@ -1 +1 @@\n-1\n+2\n\
+            --- p/made/b\n+++ p/made/b\n@@ -0,0 +1 @@\n+new\n--- p/x\n+++ p/x\n@@ -1 +1 @@\n-1\n+2\n";
+        apply(tree.path(), "parts.patch", patch.as_bytes()).unwrap();
+        let read = |name: &str| fs::read_to_string(tree.path().join(name)).unwrap();
+        assert_eq!((read("x"), read("made/b")), ("2\n".into(), "new\n".into()));
+        assert!(!tree.path().join("docs").exists());
+        let missing = "--- p/y\n+++ p/y\n@@ -1 +1 @@\n-1\n+2\n";
+        assert!(apply(tree.path(), "missing.patch", missing.as_bytes()).is_err());
     }
 
     #[test]

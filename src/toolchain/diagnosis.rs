@@ -135,8 +135,8 @@ pub fn lost_extensions(calls: &[Call]) -> Vec<String> {
 }
 
 /// What a build looked for before it decided what to compile, and what is not there, as parts of a
-/// sentence: libraries by a link of nothing else, as ctypes.util.find_library does, headers by their
-/// place below /usr/include, modules of pkg-config.
+/// sentence: headers and libraries by a small source or a link of nothing else, modules of pkg-config.
+/// The hooks' view asks so, too, for ctypes.util.find_library and for what is below /usr/include.
 pub fn asked_for(calls: &[Call]) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut add = |what: String| {
@@ -149,12 +149,12 @@ pub fn asked_for(calls: &[Call]) -> Vec<String> {
             let names = call.argv.iter().filter_map(|arg| arg.strip_prefix("-l"));
             names.for_each(|name| add(format!("the library `{name}`")));
         }
-        if call.sources.iter().any(|source| source.ends_with(ASKED_HEADER)) {
-            let missing = call.stderr.iter().filter_map(|line| match Finding::of(line) {
-                Some(Finding::Header(name)) => Some(name),
-                _ => None,
-            });
-            missing.for_each(|name| add(format!("the header `{name}`")));
+        for line in call.stderr.iter().filter(|_| call.target != "build") {
+            match Finding::of(line) {
+                Some(Finding::Header(name)) => add(format!("the header `{name}`")),
+                Some(Finding::Library(name)) => add(format!("the library `{name}`")),
+                _ => {}
+            }
         }
         if driver::called_as(call.tool.as_ref()) == Some(Tool::PkgConfig) {
             let words = call.argv.iter().filter(|word| !word.starts_with('-'));
@@ -166,9 +166,6 @@ pub fn asked_for(calls: &[Call]) -> Vec<String> {
     }
     found
 }
-
-/// The source by which the hooks' view asks for a header (`lie.py`).
-const ASKED_HEADER: &str = "asked_header.c";
 
 /// Build systems that gave up, as the hooks' output has it: something that a package with nothing
 /// compiled in it went on without.

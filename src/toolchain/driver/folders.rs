@@ -25,7 +25,9 @@ impl<'a> Folders<'a> {
     /// The argument without folders of the build machine: `None` when nothing of it is left.
     pub fn filter(&self, arg: Arg) -> Option<Arg> {
         match arg {
-            Arg::Pair(name, value, _) if INCLUDE.contains(&name.as_str()) && self.hides(&value) => None,
+            Arg::Pair(name, value, joint) if INCLUDE.contains(&name.as_str()) && self.hides(&value) => {
+                self.of_target(&value).map(|value| Arg::Pair(name, value, joint))
+            }
             Arg::Pair(name, value, _) if name == "-L" && self.hides(&value) => None,
             Arg::Linker(arg) => self.filter_linker(arg).map(Arg::Linker),
             Arg::Pair(name, value, joint) if name == "-rpath" => {
@@ -33,6 +35,16 @@ impl<'a> Folders<'a> {
             }
             arg => Some(arg),
         }
+    }
+
+    /// The target's folder in place of one below the machine's headers, where a sysroot has it:
+    /// `/usr/include/freetype2` is what a setup script names that asks nobody.
+    fn of_target(&self, path: &str) -> Option<String> {
+        let path = normalise(Path::new(path.trim()));
+        let below = path.strip_prefix("/usr/include").ok().filter(|below| below.as_os_str() != "")?;
+        let roots = self.driver.pkg_config_sysroots.iter().map(|root| Path::new(root).join("usr/include"));
+        let mut folders = roots.map(|root| root.join(below));
+        folders.find(|folder| folder.is_dir()).map(|folder| folder.display().to_string())
     }
 
     /// The same for a linker's own argument. Run paths are lists with colons.

@@ -116,6 +116,23 @@ fn libraries_that_no_target_has_are_explained() {
     }
 }
 
+/// What asks nobody where a library's headers are still finds those of the target.
+#[test]
+fn a_folder_below_the_machines_headers_is_that_of_a_sysroot() {
+    let sysroot = tempfile::tempdir().unwrap();
+    let root = sysroot.path().display().to_string();
+    std::fs::create_dir_all(sysroot.path().join("usr/include/freetype2")).unwrap();
+    let mut driver = driver(Dialect::Kit, "aarch64");
+    driver.pkg_config_sysroots = vec!["/no/sysroot".into(), root.clone()];
+    for (given, left) in [
+        ("-I/usr/include/freetype2 -c a.c", format!("-I{root}/usr/include/freetype2 -c a.c")),
+        ("-isystem /usr/include//freetype2/ -c a.c", format!("-isystem {root}/usr/include/freetype2 -c a.c")),
+        ("-I/usr/include -I/usr/include/libxml2 -I/usr/local/include/freetype2 -c a.c", "-c a.c".to_owned()),
+    ] {
+        assert_eq!(filtered(&driver, given, false).unwrap(), left, "{given}");
+    }
+}
+
 /// Regression: include and library folders of the build machine reached the target (pillow, psycopg2).
 #[test]
 fn folders_of_the_build_machine_never_pass() {
