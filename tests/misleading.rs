@@ -103,6 +103,11 @@ fn headers_are_looked_for_where_the_target_has_them() {
         let wheel = build(&room, &package("epoll", &setup_if("epoll", &there)), TARGET, &[]).succeeded();
         assert!(wheel.stdout.contains("aarch64"), "{ask}: {wheel}");
     }
+    // Some read the kernel's, to generate sources from them.
+    let read = "'EPOLLIN' in open('/usr/include/linux/eventpoll.h').read()";
+    let room = Room::new();
+    let wheel = build(&room, &package("reads", &setup_if("reads", read)), TARGET, &[]).succeeded();
+    assert!(wheel.stdout.contains("aarch64"), "{wheel}");
     let condition = "os.path.exists('/usr/include/x86_64-linux-gnu/no_such_library.h')";
     lost(&package("looks", &setup_if("looks", condition)), "looked for the header `no_such_library.h`");
 }

@@ -10,9 +10,9 @@ use crate::cache::Digest;
 use crate::elf::SymbolTable;
 use crate::process::Mount;
 use crate::report::{Code, Error, Result};
-use crate::toolchain::Zig;
 use crate::toolchain::driver::{self, Archives, Compiler, DriverConfig};
 use crate::toolchain::kit::{self, KitPaths};
+use crate::toolchain::{Zig, clang};
 
 /// What the drivers of one build run, and where it lies.
 pub(super) struct Compilers {
@@ -166,6 +166,7 @@ impl Compilers {
         }
         mounts.extend(self.native.as_ref().map(Place::mount));
         mounts.extend(self.named.iter().map(Place::mount));
+        mounts.extend(self.kernel_headers());
         if let Compiler::System(system) = &self.config.compiler {
             let foreign = |program: &&String| {
                 let program = Path::new(program);
@@ -181,6 +182,19 @@ impl Compilers {
             }
         }
         Ok(mounts)
+    }
+
+    /// The kernel's headers of the target where scripts read them that generate sources from them: below
+    /// /usr/include, of which a build sees nothing else.
+    fn kernel_headers(&self) -> Vec<Mount> {
+        let include = Path::new("/usr/include");
+        let hidden = self.kit_folder.inside != self.kit_folder.host && include.is_dir();
+        if !hidden || !matches!(self.config.compiler, Compiler::Kit { .. }) {
+            return Vec::new();
+        }
+        let folders = clang::kernel_headers(&self.config.target, &self.kit).into_iter();
+        let there = folders.filter(|(_, folder)| folder.is_dir());
+        there.map(|(name, folder)| Mount::at(folder, include.join(name))).collect()
     }
 
     /// Where they take turns. It goes with this process, so a build that is replayed has none.

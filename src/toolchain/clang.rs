@@ -5,7 +5,7 @@
 //! is `zig clang` + [`prefix`] + the user's arguments + [`tail`]; a link of objects and libraries
 //! alone is `zig ld.lld` + [`lld`], which saves the driver's start.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::kit::KitPaths;
 use crate::target::{Libc, Target};
@@ -237,6 +237,19 @@ fn headers(target: &Target, language: Language) -> Vec<&'static str> {
     folders
 }
 
+/// The kernel's headers for `target`: names below an include folder, and where each lies.
+pub fn kernel_headers(target: &Target, kit: &KitPaths) -> [(&'static str, PathBuf); 3] {
+    let folders = headers(target, Language::C);
+    // The machine's own are searched before those of any machine.
+    let own = folders.iter().rev().nth(1).copied().unwrap_or_default();
+    let any = kit.inc().join("any-linux-any");
+    [
+        ("linux", any.join("linux")),
+        ("asm-generic", any.join("asm-generic")),
+        ("asm", kit.inc().join(own).join("asm")),
+    ]
+}
+
 /// Where `-lunwind`, `-lgcc_s`, `-lc++` and `-lstdc++` are found.
 pub fn library_folders(target: &Target, kit: &KitPaths) -> impl Iterator<Item = String> {
     [kit.base(target).join("lib"), kit.cxx(target).join("lib")].into_iter().map(|folder| text(&folder))
@@ -301,6 +314,8 @@ mod tests {
             ["clang", "powerpc64-linux-musl", "generic-musl", "powerpc-linux-any", "any-linux-any"]
         );
         assert!(machine(&ppc).any(|flag| flag == "-mlong-double-64"));
+        let [_, _, asm] = kernel_headers(&arm, &KitPaths::new("/kit"));
+        assert_eq!(asm, ("asm", PathBuf::from("/kit/inc/arm-linux-any/asm")));
     }
 
     #[test]
