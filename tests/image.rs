@@ -561,6 +561,18 @@ fn one_layer_from_a_list() {
             .failed(2, "WB0101")
             .says(says);
     }
+    // A pattern by which nothing was chosen.
+    let list = |patterns: &[usize]| {
+        let entry = serde_json::json!({"path": "a", "file": "file", "patterns": patterns});
+        serde_json::json!({"version": 1, "patterns": ["*/a", "*/b"], "entries": [entry]}).to_string()
+    };
+    room.write("list.json", list(&[0]));
+    room.wheelbuild(["layer", "--manifest", "list.json", "-o", "no.tgz"])
+        .ran()
+        .failed(2, "WB0101")
+        .says("nothing goes to a layer by `*/b`");
+    room.write("list.json", list(&[0, 1]));
+    room.wheelbuild(["layer", "--manifest", "list.json", "-o", "chosen.tgz"]).ran().succeeded();
     room.write(
         "list.json",
         serde_json::json!({"version": 1, "entries": [{"path": "a", "file": "missing"}]}).to_string(),

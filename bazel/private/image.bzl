@@ -1,8 +1,7 @@
 """What the images of both rule sets have in common."""
 
 load(":image_layers.bzl", "py_image_layers")
-
-LAYERS = ["interpreter", "site_packages", "app"]
+load(":layer_split.bzl", "LAYERS", "expect_layers")
 
 def image_layers(
         name,
@@ -38,6 +37,7 @@ def image_layers(
         struct: `labels`, the layers from bottom to top; `config(key)`, the label of the file that
         holds `entrypoint`, `cmd` or `workdir`; `workdir`, `program` and `repo_tag`, strings
     """
+    expect_layers("py_image `{}`".format(name), groups.values(), layers)
     all = name + "_layers"
     py_image_layers(
         name = all,

@@ -9,6 +9,7 @@ application makes one layer anew.
 load("@bazel_skylib//rules:common_settings.bzl", "BuildSettingInfo")
 load("@rules_python//python:defs.bzl", "PyRuntimeInfo")
 load(":driver.bzl", "WHEELBUILD", "driver_args", "run_driver")
+load(":layer_split.bzl", "expect_layers", "layer_of")
 load(":providers.bzl", "ImageLayersInfo", "InstalledWheelInfo")
 load(":target.bzl", "TARGET_ATTRS", "expect_architecture")
 load(":transitions.bzl", "ALLOWLIST", "platform_transition")
@@ -86,35 +87,27 @@ def _runtime_of(ctx):
         ))
     return toolchain.py3_runtime
 
-def _path_in_runfiles(ctx, file):
+def _path_in_runfiles(workspace, file):
     """Where a file lies below the runfiles folder."""
     if file.short_path.startswith("../"):
         return file.short_path[3:]
-    return ctx.workspace_name + "/" + file.short_path
+    return workspace + "/" + file.short_path
 
-def _matches(pattern, path):
-    """Shell-like: `*` stands for anything, slashes included."""
-    parts = pattern.split("*")
-    if len(parts) == 1:
-        return pattern == path
-    if not path.startswith(parts[0]) or not path.endswith(parts[-1]):
-        return False
-    rest = path[len(parts[0]):len(path) - len(parts[-1])] if len(parts[0]) + len(parts[-1]) <= len(path) else None
-    if rest == None:
-        return False
-    for part in parts[1:-1]:
-        at = rest.find(part)
-        if at < 0:
-            return False
-        rest = rest[at + len(part):]
-    return True
-
-def _manifest_line(root, workspace):
-    """Gives the manifest line of a file or folder."""
+def _manifest_line(layer, root, workspace, layers):
+    """Gives the manifest line of a file, unless it goes to another layer by the patterns of `layers`."""
 
     def line(file):
-        place = file.short_path[3:] if file.short_path.startswith("../") else workspace + "/" + file.short_path
-        return _line("file", root + place, file.path) + ","
+        path = _path_in_runfiles(workspace, file)
+        entry = {"path": root + path, "file": file.path}
+
+        # The interpreter stays whole.
+        if layers and layer != "interpreter":
+            chosen, patterns = layer_of(path, layers)
+            if chosen and chosen != layer or not chosen and layer in layers:
+                return None
+            if chosen:
+                entry["patterns"] = patterns
+        return json.encode(entry) + ","
 
     return line
 
@@ -127,10 +120,10 @@ def _layer(ctx, name, root, files, lines, extra_inputs = []):
     manifest = ctx.actions.args()
     manifest.use_param_file("--manifest=%s", use_always = True)
     manifest.set_param_file_format("multiline")
-    manifest.add('{"version": 1, "entries": [')
+    manifest.add('{{"version": 1, "patterns": {}, "entries": ['.format(json.encode(ctx.attr.layers.get(name, []))))
     manifest.add_all(
         files,
-        map_each = _manifest_line(root, ctx.workspace_name),
+        map_each = _manifest_line(name, root, ctx.workspace_name, ctx.attr.layers),
         allow_closure = True,
         uniquify = True,
     )
@@ -162,6 +155,7 @@ _COMPRESSIONS = {
 def _image_layers_impl(ctx):
     if ctx.attr.architecture:
         expect_architecture(ctx, ctx.attr.architecture, BuildSettingInfo)
+    expect_layers(ctx.label, ctx.attr.groups.values(), ctx.attr.layers)
     binary = ctx.attr.binary
     runtime = _runtime_of(ctx)
     executable = binary[DefaultInfo].files_to_run.executable
@@ -177,11 +171,17 @@ def _image_layers_impl(ctx):
     info = binary[_PackagesInfo]
     in_packages = {file: None for file in info.files.to_list() if file not in in_interpreter}
     groups = {}
+    packages = {package.label: package.files for package in info.by_label.to_list()}
     for target, group in ctx.attr.groups.items():
-        for package in info.by_label.to_list():
-            if package.label == target.label:
-                for file in package.files.to_list():
-                    groups[file] = group
+        if target.label not in packages:
+            fail("{}: groups names {}, which is no package that {} depends on. hint: a package is written as in `deps`; it has: {}".format(
+                ctx.label,
+                target.label,
+                binary.label,
+                ", ".join(sorted([str(label) for label in packages])) or "none",
+            ))
+        for file in packages[target.label].to_list():
+            groups[file] = group
 
     # Layer name → files, from the one that changes least to the one that changes most.
     layers = {"interpreter": [], "site_packages": []}
@@ -201,11 +201,13 @@ def _image_layers_impl(ctx):
             name = "site_packages"
         else:
             name = "app"
-        path = _path_in_runfiles(ctx, file)
-        for split, patterns in ctx.attr.layers.items():
-            if name != "interpreter" and any([_matches(pattern, path) for pattern in patterns]):
-                name = split
-                break
+        if name != "interpreter" and ctx.attr.layers:
+            if file.is_directory:
+                # What is in it goes to one of these or to its own layer.
+                for split in ctx.attr.layers:
+                    layers[split].append(file)
+            else:
+                name = layer_of(_path_in_runfiles(ctx.workspace_name, file), ctx.attr.layers)[0] or name
         layers[name].append(file)
 
     # The application's layer has what names no input: the program, links, and empty files.
@@ -228,7 +230,7 @@ def _image_layers_impl(ctx):
         lines.append(_line("file", root + "_repo_mapping", mapping.path))
         extra.append(mapping)
     if runtime.interpreter:
-        python = root + _path_in_runfiles(ctx, runtime.interpreter)
+        python = root + _path_in_runfiles(ctx.workspace_name, runtime.interpreter)
 
         # A name that does not depend on what Bazel calls the interpreter's repository.
         lines.append(_line("link", program + ".python", python[len(folder.rstrip("/")) + 1:]))
@@ -281,10 +283,10 @@ layer is a valid empty archive.""",
             values = ["tar", "tar.gz", "tar.zst"],
         ),
         "groups": attr.label_keyed_string_dict(
-            doc = "Packages (labels as in `deps`) that get a layer of their own, and its name.",
+            doc = "Packages (labels as in `deps`) that get a layer of their own, and its name. One that the binary does not depend on is an error.",
         ),
         "layers": attr.string_list_dict(
-            doc = "Further layers: name to patterns of paths below the runfiles folder (`*` is anything).",
+            doc = "Further layers: name to patterns of whole paths below the runfiles folder, in which `*` is anything. Each file but the interpreter's goes to the first layer that it matches, those of wheels, too; a pattern that gets none is an error.",
         ),
         "target_platform": attr.label(
             doc = "The platform it is for.",

@@ -20,6 +20,9 @@ pub struct LayerManifest {
     /// Where wheels are installed; needed if there is one.
     #[serde(default)]
     scheme: Option<SchemeEntry>,
+    /// What chose the entries: each has to have chosen one.
+    #[serde(default)]
+    patterns: Vec<String>,
     entries: Vec<Entry>,
 }
 
@@ -57,6 +60,9 @@ struct Entry {
     /// `0755` or `0644`; of files whose own mode decides if it is not given.
     #[serde(default)]
     mode: Option<String>,
+    /// The list's patterns that chose it, by their place in `patterns`.
+    #[serde(default)]
+    patterns: Vec<usize>,
 }
 
 impl LayerManifest {
@@ -82,15 +88,32 @@ impl LayerManifest {
     /// The tree that is listed.
     ///
     /// # Errors
-    /// [`Code::Usage`] for entries that say nothing or two things; [`Code::PathConflict`]; what is wrong
-    /// with a wheel.
+    /// [`Code::Usage`] for entries that say nothing or two things and for patterns that chose nothing;
+    /// [`Code::PathConflict`]; what is wrong with a wheel.
     pub fn tree(&self) -> Result<LayerTree> {
+        self.expect_chosen()?;
         let mut tree = LayerTree::default();
         for (number, entry) in self.entries.iter().enumerate() {
             self.place(entry, number, &mut tree)
                 .map_err(|error| error.cause(format!("entry {} of the list", number + 1)))?;
         }
         Ok(tree)
+    }
+
+    /// Whoever writes a pattern means something by it.
+    fn expect_chosen(&self) -> Result<()> {
+        for (number, pattern) in self.patterns.iter().enumerate() {
+            if !self.entries.iter().any(|entry| entry.patterns.contains(&number)) {
+                return Err(Error::new(Code::Usage, format!("nothing goes to a layer by `{pattern}`"))
+                    .cause("no file's path is like that, or those that are went to layers named before")
+                    .hint(
+                        "patterns are for whole paths below the runfiles folder, such as \
+                         `_main/app/models/a.bin` or `_main/pip/numpy/site-packages/numpy/version.py`, \
+                         where `*` stands for anything; the interpreter's files stay with it",
+                    ));
+            }
+        }
+        Ok(())
     }
 
     fn place(&self, entry: &Entry, number: usize, tree: &mut LayerTree) -> Result<()> {

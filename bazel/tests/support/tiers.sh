@@ -30,7 +30,7 @@ prepare() {
 bazel() { run_bazel "$out" "$rc" "$@"; }
 
 # What users name: the wheels for both machines, the images, and programs with nothing in a layer.
-targets=(//:image //:image.tar //:image_arm64 //:images //:bare_layers)
+targets=(//:image //:image.tar //:image_arm64 //:images //:bare_layers //:split_layers)
 
 tier_analysis() {
     prepare e2e bzlmod
@@ -39,6 +39,21 @@ tier_analysis() {
     # Each layer's action has its own inputs and no others.
     bazel aquery 'mnemonic(ImageLayer, //:image_layers)' --output=jsonproto >"$work/aquery.json"
     python3 "$repo/bazel/tests/support/check_actions.py" "$work/aquery.json"
+    refused_layers
+}
+
+# Further layers that cannot be what is meant: of the rule, and of the macro, which names targets by them.
+refused_layers() {
+    local what layer
+    while read -r what layer; do
+        refuses BUILD.bazel "s/\"$layer\": \[[^]]*\]/\"$layer\": []/" "the layer \`$layer\` has no patterns"
+        refuses BUILD.bazel "s/\"$layer\": \[[^]]*\]/\"$layer\": [\"\"]/" "the layer \`$layer\` has an empty pattern"
+        refuses BUILD.bazel "s/\"$layer\": \[/\"app\": [/" "\`app\` of layers is the name of something"
+        refuses BUILD.bazel "s/\"$layer\": \[/\"a b\": [/" "\`a b\` of layers is no name"
+        refuses BUILD.bazel "s/\"$layer\": \[/\"numpy\": [/" "the layer \`numpy\` is named in groups and in layers"
+        refuses BUILD.bazel 's/groups = {":numpy"/groups = {":app"/' "groups names" "which is no package that" ":numpy"
+    done <<<"//:split_layers texts
+//:image_arm64 multidict"
 }
 
 tier_e2e() {
@@ -52,6 +67,7 @@ tier_e2e() {
     run_image //:images_amd64 x86_64 "hello (3, 11) 6 0.4.8" "&lt;a&gt; x"
     run_image //:images_arm64 aarch64 "hello (3, 11) 6 0.4.8" "&lt;a&gt; x"
     expect_bases
+    expect_split
     keep_wheels
     digests >"$work/e2e.sha256"
 }
@@ -172,6 +188,17 @@ expect_bases() {
     grep -qF "its configuration says linux/arm64" "$work/refused.log" || die "the cause is not said"
     grep -qF "hint: name the image for linux/amd64" "$work/refused.log" || die "there is no hint"
     echo "   each image has the base of its platform"
+}
+
+# Each file is in the layer that its pattern names, and what no file is of is an error.
+expect_split() {
+    local each layers=()
+    for each in split_layers image_layers; do
+        mapfile -t -O "${#layers[@]}" layers < <(bazel cquery "//:$each" --output=files 2>/dev/null)
+    done
+    python3 "$repo/bazel/tests/support/check_split.py" "${layers[@]}"
+    if bazel build //:split_by_nothing >"$work/refused.log" 2>&1; then die "a pattern without files is not refused"; fi
+    grep -F "nothing goes to a layer by \`*/models/*\`" "$work/refused.log" || { cat "$work/refused.log"; die "it is not said why"; }
 }
 
 # field FILE KEY: words of a JSON file.
