@@ -29,6 +29,31 @@ _ARCHITECTURES = {
     "x86_64": "amd64",
 }
 
+# The platforms of //bazel/platforms: architecture and variant.
+_PLATFORMS = {
+    "aarch64": ("arm64", ""),
+    "arm64": ("arm64", ""),
+    "armv7": ("arm", "v7"),
+    "ppc64le": ("ppc64le", ""),
+    "riscv64": ("riscv64", ""),
+    "s390x": ("s390x", ""),
+    "x86_64": ("amd64", ""),
+}
+_OURS = Label("//bazel/platforms:linux_x86_64")
+
+def architecture_of(platform):
+    """What an image says that it is for, known from the name of a platform; for macros.
+
+    Args:
+        platform: label of a platform, or None
+    Returns:
+        architecture and variant, strings; None and "" for a platform that is not this module's
+    """
+    label = native.package_relative_label(platform) if platform else None
+    if not label or (label.workspace_name, label.package) != (_OURS.workspace_name, _OURS.package):
+        return None, ""
+    return _PLATFORMS.get(label.name.removeprefix("linux_").removesuffix("_musl"), (None, ""))
+
 def expect_architecture(ctx, architecture, BuildSettingInfo):
     """Fails unless an image of this architecture is for the target platform.
 
@@ -41,7 +66,7 @@ def expect_architecture(ctx, architecture, BuildSettingInfo):
     wanted = _ARCHITECTURES.get(cpu, cpu)
     if architecture != wanted:
         fail(("{}: architecture is `{}`, and target_platform is for `{}`. " +
-              "hint: write architecture = \"{}\", for several platforms a py_image for each").format(
+              "hint: write architecture = \"{}\", with target_platforms a dict from their names, or leave it away if the platform is one of pycross_image's").format(
             ctx.label,
             architecture,
             wanted,

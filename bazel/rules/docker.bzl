@@ -3,6 +3,7 @@
 load("@io_bazel_rules_docker//container:container.bzl", "container_image", "container_layer")
 load("//bazel/private:image.bzl", "image_layers")
 load("//bazel/private:pycross_binary.bzl", "pycross_binary")
+load("//bazel/private:target.bzl", "architecture_of")
 
 _PLATFORM = Label("//bazel/platforms:linux_x86_64")
 
@@ -18,6 +19,7 @@ def py_image(
         repo_tag = None,
         groups = {},
         directory = None,
+        architecture = None,
         tags = [],
         **kwargs):
     """A `container_image` of a `py_binary`.
@@ -38,12 +40,17 @@ def py_image(
         repo_tag: added to the tags of the image, as PACKAGE/BINARY:TAG
         groups: packages that get a layer of their own: label to the layer's name
         directory: where the program lies in the image; default: the package
+        architecture: what the image says that it is for, such as `arm64`; needed for platforms of your own
+            that are not for `amd64`
         tags: further tags of the image
         **kwargs: passed on to `container_image`
     """
     _ = python_config_setting  # buildifier: disable=unused-variable
     common = {key: kwargs[key] for key in ["testonly", "visibility"] if key in kwargs}
     further = layers if type(layers) == "dict" else {}
+
+    # rules_docker says amd64 of whatever it is not told about.
+    architecture = architecture or architecture_of(target_platform)[0] or "amd64"
     pycross_binary(
         name = cross_name_prefix + native.package_relative_label(binary).name,
         binary = binary,
@@ -64,6 +71,7 @@ def py_image(
         layers = further,
         # rules_docker packs them anew, and reads no more than the first member of a gzip file.
         format = "tar",
+        architecture = architecture,
         tags = tags,
         **common
     )
@@ -79,6 +87,7 @@ def py_image(
         targets.append(":" + layer)
     container_image(
         name = name,
+        architecture = architecture,
         base = base,
         layers = ([] if further else layers) + targets,
         # rules_docker takes no files here, so the link that does not depend on repository names.

@@ -5,6 +5,7 @@ load("@wheelbuild_oci//:load.bzl", "oci_load")
 load("//bazel/private:image.bzl", "image_layers")
 load("//bazel/private:image_base.bzl", "image_base")
 load("//bazel/private:pycross_binary.bzl", "pycross_binary")
+load("//bazel/private:target.bzl", "architecture_of")
 
 _PLATFORM = Label("//bazel/platforms:linux_x86_64")
 
@@ -22,6 +23,7 @@ def py_image(
         groups = {},
         directory = None,
         format = "tar.gz",
+        architecture = None,
         **kwargs):
     """An OCI image of a `py_binary`.
 
@@ -32,7 +34,7 @@ def py_image(
         name: name of the image
         binary: label of the py_binary
         base: label of the base image, of one for several platforms (`platforms` of `oci.pull`) the one for
-            the image's; None for none, and then `os` and `architecture` say what the image is for
+            the image's; None for none
         layers: list of further tar files that go between base and program, or a dict from the name
             of a further layer to patterns of what belongs in it
         target_platform: label of the platform
@@ -45,6 +47,8 @@ def py_image(
         groups: packages that get a layer of their own: label to the layer's name
         directory: where the program lies in the image; default: the package
         format: `tar.gz`, `tar.zst` or `tar`
+        architecture: what an image without a base is for, such as `arm64`; with target_platforms a dict
+            from their names. Needed for platforms of your own
         **kwargs: passed on to `oci_image`
     """
     _ = python_config_setting  # buildifier: disable=unused-variable
@@ -60,12 +64,22 @@ def py_image(
         tag = tag,
     )
     if not target_platforms:
-        _image(name, cross_name_prefix, target_platform, **how)
+        _image(name, cross_name_prefix, target_platform, architecture = architecture, **how)
         return
     if type(target_platforms) != "dict":
         fail("py_image `{}`: target_platforms is a dict from a name to the label of a platform, such as {{\"amd64\": \"{}\"}}".format(name, _PLATFORM))
+    several = architecture if type(architecture) == "dict" else {}
+    for key in several:
+        if key not in target_platforms:
+            fail("py_image `{}`: architecture names `{}`, and target_platforms does not".format(name, key))
     for key, platform in target_platforms.items():
-        _image("{}_{}".format(name, key), "{}_{}_".format(cross_name_prefix, key), platform, **how)
+        _image(
+            "{}_{}".format(name, key),
+            "{}_{}_".format(cross_name_prefix, key),
+            platform,
+            architecture = several.get(key) if several else architecture,
+            **how
+        )
     oci_image_index(
         name = name,
         images = [":{}_{}".format(name, key) for key in target_platforms],
@@ -81,6 +95,7 @@ def _image(
         cross_name_prefix,
         target_platform,
         *,
+        architecture,
         base,
         binary,
         directory,
@@ -93,6 +108,20 @@ def _image(
     """The image for one platform; arguments are `py_image`'s."""
     common = _common(kwargs)
     further = layers if type(layers) == "dict" else {}
+    platform = {}
+    if base == None:
+        # Without a base the image is what these words say.
+        known, variant = architecture_of(target_platform)
+        if not architecture and not known:
+            fail(("py_image `{}`: an image without a base has to be told what it is for, as {} does not say it. " +
+                  "hint: architecture = \"arm64\"").format(name, target_platform or "the platform of the build"))
+        platform = {"architecture": architecture or known, "os": kwargs.pop("os", "linux")}
+        variant = kwargs.pop("variant", variant if platform["architecture"] == known else "")
+        if variant:
+            platform["variant"] = variant
+    elif architecture:
+        # rules_oci says that it comes from the base.
+        platform = {"architecture": architecture}
     pycross_binary(
         name = cross_name_prefix + native.package_relative_label(binary).name,
         binary = binary,
@@ -109,8 +138,7 @@ def _image(
         groups = groups,
         layers = further,
         format = format,
-        # Without a base the image is what these words say.
-        architecture = kwargs.get("architecture", "") if base == None else "",
+        architecture = platform["architecture"] if base == None else "",
         **common
     )
     if base != None:
@@ -128,7 +156,7 @@ def _image(
         entrypoint = kwargs.pop("entrypoint", parts.config("entrypoint")),
         cmd = kwargs.pop("cmd", parts.config("cmd")),
         workdir = kwargs.pop("workdir", parts.workdir),
-        **kwargs
+        **(kwargs | platform)
     )
     oci_load(
         name = name + ".tar",

@@ -66,6 +66,16 @@ expect_base() {
     echo "   $1 is built upon the base for $2"
 }
 
+# expect_platform LAYOUT ARCHITECTURE...: a real OCI layout without a base has images for these.
+expect_platform() {
+    local layout=$1
+    shift
+    "$wheelbuild" inspect --json "$(bazel info bazel-bin 2>/dev/null)/$layout" >"$work/index.json"
+    [ "$(grep -oE '"platform": *"linux/[a-z0-9]*"' "$work/index.json" | sed 's|.*/||;s|"||' | sort -u | tr '\n' ' ')" = "$* " ] ||
+        { cat "$work/index.json"; die "$layout is not for $*"; }
+    echo "   $layout is for $*"
+}
+
 tier_oci1() {
     need_source RULES_OCI_1 "rules_oci 1.x (1.8.0)" oci/defs.bzl
     need_source BAZEL_LIB_1 "aspect_bazel_lib 1.x (1.42.1)" lib/jq.bzl
@@ -82,6 +92,9 @@ tier_oci1() {
     bazel build //oci1:images_amd64 //oci1:images_arm64
     expect_base oci1/images_amd64 amd64
     expect_base oci1/images_arm64 arm64
+    bazel build //oci1:scratch_amd64 //oci1:scratch_arm64
+    expect_platform oci1/scratch_amd64 amd64
+    expect_platform oci1/scratch_arm64 arm64
 }
 
 tier_oci2() {
@@ -93,14 +106,13 @@ tier_oci2() {
     override rules_oci "$RULES_OCI_2"
     override aspect_bazel_lib "$BAZEL_LIB_2"
     override tar.bzl "$TAR_BZL"
-    bazel build //oci2:image //oci2:image.tar //oci2:images
+    bazel build //oci2:image //oci2:image.tar //oci2:images //oci2:scratch
     run_layout "$(bazel info bazel-bin 2>/dev/null)/oci2/image"
     expect_base oci2/images_amd64 amd64
     expect_base oci2/images_arm64 arm64
     # Their index has both, each with what it says of itself.
-    "$wheelbuild" inspect --json "$(bazel info bazel-bin 2>/dev/null)/oci2/images" >"$work/index.json"
-    [ "$(grep -oE '"platform": *"linux/(amd64|arm64)"' "$work/index.json" | sort -u | wc -l)" = 2 ] ||
-        { cat "$work/index.json"; die "the index lacks a platform"; }
+    expect_platform oci2/images amd64 arm64
+    expect_platform oci2/scratch amd64 arm64
 }
 
 tier_docker() {
@@ -120,9 +132,13 @@ tier_docker() {
     echo "   its layers say: $said"
     [[ $said == *"hello (3, 11) 6 0.4.8"* ]] || die "they do not say hello"
     # The image itself needs its Go programs: analysed, and its action looked at.
-    bazel build --nobuild //docker1:image //docker1:image.tar
+    bazel build --nobuild //docker1:image //docker1:image.tar //docker1:image_arm64
     bazel aquery 'outputs(".*image.*", //docker1:image)' 2>/dev/null | grep -c '^action' >"$work/docker.actions"
     echo "   $(cat "$work/docker.actions") actions for the image"
     bazel aquery //docker1:image 2>/dev/null >"$work/docker.aquery"
     grep -q 'app.python' "$work/docker.aquery" || die "the entrypoint is not in the image's actions"
+    for layer in amd64:image arm64:image_arm64; do
+        bazel aquery "//docker1:${layer#*:}" 2>/dev/null | tr -d '\n\\' | grep -qE -- "-architecture +${layer%:*} " ||
+            die "${layer#*:} is not said to be for ${layer%:*}"
+    done
 }

@@ -30,7 +30,7 @@ prepare() {
 bazel() { run_bazel "$out" "$rc" "$@"; }
 
 # What users name: the wheels for both machines, the images, and programs with nothing in a layer.
-targets=(//:image //:image.tar //:image_arm64 //:images //:bare_layers //:split_layers)
+targets=(//:image //:image.tar //:image_arm64 //:images //:bare_layers //:split_layers //:scratch)
 
 tier_analysis() {
     prepare e2e bzlmod
@@ -54,6 +54,9 @@ refused_layers() {
         refuses BUILD.bazel 's/groups = {":numpy"/groups = {":app"/' "groups names" "which is no package that" ":numpy"
     done <<<"//:split_layers texts
 //:image_arm64 multidict"
+    what=//:scratch_own_layers refuses BUILD.bazel 's/"own": "arm64"/"own": "amd64"/' "architecture is \`amd64\`, and target_platform is for \`arm64\`"
+    refuses BUILD.bazel 's/"own": "arm64"/"won": "arm64"/' "architecture names \`won\`, and target_platforms does not"
+    refuses BUILD.bazel 's/architecture = {"own": "arm64"},//' "py_image \`scratch_own\`: an image without a base has to be told what it is for" "hint:"
 }
 
 tier_e2e() {
@@ -68,6 +71,7 @@ tier_e2e() {
     run_image //:images_arm64 aarch64 "hello (3, 11) 6 0.4.8" "&lt;a&gt; x"
     expect_bases
     expect_split
+    expect_platforms
     keep_wheels
     digests >"$work/e2e.sha256"
 }
@@ -201,6 +205,15 @@ expect_split() {
     grep -F "nothing goes to a layer by \`*/models/*\`" "$work/refused.log" || { cat "$work/refused.log"; die "it is not said why"; }
 }
 
+# What images without a base say that they are for.
+expect_platforms() {
+    local name image
+    for name in amd64:linux/amd64 arm64:linux/arm64 own:linux/arm64; do
+        image=$(bazel cquery "//:scratch_${name%%:*}" --output=files 2>/dev/null)
+        [ "$(cat "$image/platform")" = "${name#*:}" ] || die "scratch_${name%%:*} is for $(cat "$image/platform")"
+    done
+}
+
 # field FILE KEY: words of a JSON file.
 field() {
     python3 -c 'import json, sys
@@ -245,7 +258,8 @@ tier_edit() {
 tier_workspace() {
     need_qemu
     prepare workspace workspace
-    bazel build "${targets[@]}" //docker:image
+    bazel build "${targets[@]}" //docker:image //docker:image_arm64
+    [ "$(field "$(bazel cquery //docker:image_arm64 --output=files 2>/dev/null | grep '\.json$')" architecture)" = arm64 ] || die "the image of rules_docker is not for Arm"
     run_image //:image x86_64 "hello (3, 11) 6 0.4.8" "&lt;a&gt; x"
     run_image //:image_arm64 aarch64 "hello (3, 11) 6 0.4.8" "&lt;a&gt; x"
     run_image //docker:image x86_64 "hello (3, 11) 6 0.4.8" "&lt;a&gt; x"

@@ -11,6 +11,7 @@ container_layer = rule(
 def _image_impl(ctx):
     config = ctx.actions.declare_file(ctx.label.name + ".json")
     ctx.actions.write(config, json.encode({
+        "architecture": ctx.attr.architecture,
         "cmd": ctx.attr.cmd,
         "entrypoint": ctx.attr.entrypoint,
         "layers": [file.basename for file in ctx.files.layers],
@@ -21,6 +22,7 @@ def _image_impl(ctx):
 container_image = rule(
     implementation = _image_impl,
     attrs = {
+        "architecture": attr.string(default = "amd64"),
         "base": attr.label(),
         "cmd": attr.string_list(),
         "entrypoint": attr.string_list(),

@@ -3,10 +3,17 @@
 _FILE_OR_LIST = ["cmd", "entrypoint"]
 
 def _image_impl(ctx):
+    # As rules_oci has it.
+    platform = [ctx.attr.os, ctx.attr.architecture]
+    if ctx.attr.base and any(platform):
+        fail("'os' and 'architecture' come from the image provided by 'base' and cannot be overridden.")
+    if not ctx.attr.base and not all(platform):
+        fail("'os' and 'architecture' are mandatory when 'base' is unspecified.")
     layout = ctx.actions.declare_directory(ctx.label.name)
     args = ctx.actions.args()
     args.add_all([layout], expand_directories = False)
     args.add(ctx.attr.workdir)
+    args.add("/".join([word for word in platform + [ctx.attr.variant] if word]))
     args.add(ctx.file.entrypoint)
     args.add(ctx.file.cmd)
     args.add_all([ctx.file.base] if ctx.file.base else ["/dev/null"], expand_directories = False)
@@ -15,7 +22,7 @@ def _image_impl(ctx):
         outputs = [layout],
         inputs = ctx.files.tars + ctx.files.base + [ctx.file.entrypoint, ctx.file.cmd],
         arguments = [args],
-        command = """out=$1; echo "$2" >"$out/workdir"; cp "$3" "$out/entrypoint"; cp "$4" "$out/cmd"; cp -rL "$5" "$out/base"; shift 5
+        command = """out=$1; echo "$2" >"$out/workdir"; echo "$3" >"$out/platform"; cp "$4" "$out/entrypoint"; cp "$5" "$out/cmd"; cp -rL "$6" "$out/base"; shift 6
 number=0; for tar; do cp "$tar" "$out/$number-${tar##*/}"; number=$((number+1)); done""",
     )
     return [DefaultInfo(files = depset([layout]))]
@@ -34,6 +41,7 @@ _oci_image = rule(
         "os": attr.string(),
         "tars": attr.label_list(allow_files = True),
         "user": attr.string(),
+        "variant": attr.string(),
         "workdir": attr.string(),
     },
 )
