@@ -19,6 +19,7 @@ bzl_library(
     deps = [
         "@bazel_skylib//rules:common_settings",
         "@pycross_image//bazel/private",
+        "@rules_cc//cc:action_names_bzl",
         "@rules_cc//cc:find_cc_toolchain_bzl",
         "@rules_cc//cc/common",
         "@rules_python//python:defs_bzl",
