@@ -6,11 +6,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use common::house::{contents, index_is_whole, wheel};
 use common::live::{Live, endless};
 use common::server::Server;
 use common::source::Source;
 use common::{Ran, Room, TARGET, names, sha256};
-use rustix::process::Signal;
 use serde_json::Value;
 
 const HERE: &str = "x86_64-linux-gnu.2.28";
@@ -41,7 +41,7 @@ impl Locked {
             add(name, ("sdist = ", ""), &source.sdist(&room));
         }
         for name in wheels {
-            add(name, ("wheels = [", "]"), &wheel(&room, name));
+            add(name, ("wheels = [", "]"), &wheel(&room, name, 0));
         }
         let server = Server::start(pages);
         room.write("pylock.toml", lock.replace('@', &server.url("", "")));
@@ -77,55 +77,6 @@ impl Locked {
         }
         outcomes
     }
-}
-
-/// A pure wheel as an index has it.
-fn wheel(room: &Room, name: &str) -> std::path::PathBuf {
-    let path = room.join(format!("{name}-1.0-py3-none-any.whl"));
-    let mut zip = zip::ZipWriter::new(fs::File::create(&path).unwrap());
-    for (member, text) in [
-        (format!("{name}.py"), "answer = 7\n".to_owned()),
-        (
-            format!("{name}-1.0.dist-info/METADATA"),
-            format!("Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n"),
-        ),
-    ] {
-        zip.start_file(member, zip::write::SimpleFileOptions::default()).unwrap();
-        std::io::Write::write_all(&mut zip, text.as_bytes()).unwrap();
-    }
-    zip.finish().unwrap();
-    path
-}
-
-/// Everything in a wheelhouse but the record of the run, by path.
-fn contents(house: &Path) -> BTreeMap<String, Vec<u8>> {
-    let files =
-        walkdir::WalkDir::new(house).into_iter().map(Result::unwrap).filter(|e| e.file_type().is_file());
-    files
-        .map(|entry| {
-            let name = entry.path().strip_prefix(house).unwrap().display().to_string();
-            (name, fs::read(entry.path()).unwrap())
-        })
-        .filter(|(name, _)| !["run.jsonl", "report.html"].contains(&name.as_str()))
-        .collect()
-}
-
-/// Every page leads to files that are there, with the digest it says.
-#[track_caller]
-fn index_is_whole(house: &Path) -> usize {
-    let simple = house.join("simple");
-    let mut files = 0;
-    for project in names(&simple).iter().filter(|name| simple.join(name).is_dir()) {
-        let page = simple.join(project).join("index.v1.json");
-        let Ok(text) = fs::read_to_string(&page) else { continue };
-        let page: Value = serde_json::from_str(&text).unwrap();
-        for file in page["files"].as_array().unwrap() {
-            let path = house.join("files").join(file["filename"].as_str().unwrap());
-            assert_eq!(sha256(&path), file["hashes"]["sha256"].as_str().unwrap(), "{}", path.display());
-            files += 1;
-        }
-    }
-    files
 }
 
 fn failing(name: &str) -> Source {
@@ -276,39 +227,4 @@ fn ctrl_c_leaves_a_valid_wheelhouse() {
     let hidden = walkdir::WalkDir::new(locked.room.join("house")).into_iter().flatten();
     assert_eq!(hidden.filter(|e| e.file_name().to_string_lossy().starts_with('.')).count(), 0);
     assert_eq!(locked.outcomes("house")["waits"], BTreeSet::from(["skipped".to_owned()]));
-}
-
-/// Killed again and again, wherever it stands: the index never lists what is not there, and a last run
-/// ends with the bytes of one that nobody disturbed.
-#[test]
-fn killed_anywhere_the_next_run_gives_the_same() {
-    let named: Vec<String> = (0..6).map(|number| format!("part{number}")).collect();
-    let sources: Vec<(&str, Source)> = named.iter().map(|name| (&**name, Source::in_tree(name))).collect();
-    let locked = Locked::new(&sources, &["ready", "steady"]);
-    let words = ["--target", TARGET, "--jobs", "2", "-vv"];
-    locked.prefill(&words).args(["-o", "calm"]).ran().succeeded();
-    let calm = contents(&locked.room.join("calm"));
-    let cache = locked.room.join("cache-of-killed");
-    fs::create_dir(&cache).unwrap();
-    for tools in ["tools", "kits", "uv"] {
-        std::os::unix::fs::symlink(locked.room.cache().join(tools), cache.join(tools)).unwrap();
-    }
-    let mut killed = 0;
-    for round in 0..16 {
-        let events = locked.room.join(format!("events{round}"));
-        let run = locked.prefill(&words).args(["-o", "house"]).env("WHEELBUILD_CACHE_DIR", &cache);
-        let mut run = Live::start(run, &events);
-        // A moment that differs from round to round: so many events, and so many bytes of the last.
-        let done = run.until_size(&events, 300 * round);
-        if !done {
-            run.signal(Signal::KILL);
-            killed += 1;
-        }
-        run.wait();
-        index_is_whole(&locked.room.join("house"));
-    }
-    assert!(killed >= 4, "only {killed} were killed");
-    locked.prefill(&words).args(["-o", "house"]).env("WHEELBUILD_CACHE_DIR", &cache).ran().succeeded();
-    let house = contents(&locked.room.join("house"));
-    assert!(house == calm, "{:?}\n{:?}", house.keys(), calm.keys());
 }

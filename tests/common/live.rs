@@ -74,6 +74,11 @@ impl Live {
         kill_process(Pid::from_child(&self.child), signal).unwrap();
     }
 
+    /// The whole group ends at once, and nobody has a last word.
+    pub fn kill_group(&self) {
+        kill_process_group(Pid::from_child(&self.child), Signal::KILL).unwrap();
+    }
+
     /// Ctrl-C at a terminal: the run and what it started in the same group are told at once.
     pub fn ctrl_c(&self) {
         kill_process_group(Pid::from_child(&self.child), Signal::INT).unwrap();

@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each test program uses its own part")]
 
 pub mod answering;
+pub mod house;
 pub mod live;
 pub mod scene;
 pub mod server;

@@ -18,6 +18,10 @@ pub enum Fault {
     Endless,
     /// It closes in the middle of the body.
     CutShort,
+    /// It sends what was asked for, a little now and then.
+    Slow,
+    /// It sends what was asked for with one byte changed.
+    Changed,
     /// It sends the reader in a circle.
     Circle,
     /// It answers with this status.
@@ -131,7 +135,8 @@ impl Shared {
             return;
         }
         if let Some(fault) = (self.behaviour)(method, &path) {
-            return self.misbehave(fault, stream);
+            let stored = self.files.lock().unwrap().get(&path).cloned().unwrap_or_default();
+            return self.misbehave(fault, stream, stored);
         }
         let stored = self.files.lock().unwrap().get(&path).cloned();
         match (method, stored) {
@@ -145,7 +150,7 @@ impl Shared {
         }
     }
 
-    fn misbehave(&self, fault: Fault, mut stream: TcpStream) {
+    fn misbehave(&self, fault: Fault, mut stream: TcpStream, mut stored: Vec<u8>) {
         let head = |length: &str| format!("HTTP/1.1 200 OK\r\nconnection: close\r\n{length}\r\n");
         match fault {
             Fault::Status(status) => answer(&mut stream, status, b"no"),
@@ -154,8 +159,23 @@ impl Shared {
                 let _ = stream.write_all(b"HTTP/1.1 302 Found\r\nconnection: close\r\nlocation: /wheels/ac/circle\r\ncontent-length: 0\r\n\r\n");
             }
             Fault::CutShort => {
-                let text = head("content-length: 1000\r\n") + "half of it";
+                let half = if stored.is_empty() { b"half of it" } else { &stored[..stored.len() / 2] };
+                let text = head(&format!("content-length: {}\r\n", stored.len().max(1000)));
+                let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.write_all(half));
+            }
+            Fault::Slow => {
+                let text = head(&format!("content-length: {}\r\n", stored.len()));
                 let _ = stream.write_all(text.as_bytes());
+                for part in stored.chunks(stored.len().div_ceil(20).max(1)) {
+                    let _ = stream.write_all(part);
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+            }
+            Fault::Changed => {
+                if let Some(byte) = stored.last_mut() {
+                    *byte ^= 1;
+                }
+                answer(&mut stream, 200, &stored);
             }
             Fault::Endless => {
                 let _ = stream.write_all(head("").as_bytes());
