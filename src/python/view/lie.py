@@ -4,8 +4,11 @@
 # distutils.sysconfig, platform, os.uname, os.confstr, packaging.tags, ctypes.util.find_library, whether a
 # header below /usr/include exists, sys.implementation._multiarch, and on 32-bit targets sys.maxsize, which
 # setup scripts ask for the word size. What describes the running process stays true, since code that
-# handles its own data relies on it: sys.byteorder, struct, ctypes, importlib.machinery.EXTENSION_SUFFIXES,
+# handles its own data relies on it: struct, ctypes, importlib.machinery.EXTENSION_SUFFIXES,
 # sys.implementation.cache_tag, os.cpu_count.
+#
+# Byte order and size of a word are both: the package's own scripts define macros by them, Python and
+# build requirements read their own data. So the answer depends on whose code asks.
 #
 # Modules are changed when they are first imported, so that a start that needs none pays for none.
 import os
@@ -63,6 +66,49 @@ def _platform(module):
 
 # Parts of the C library, which a process of the build machine may load for itself.
 _LIBC = ("c", "m", "pthread", "dl", "rt", "util")
+
+
+# Formats of struct, and their like of ctypes, that are as long as a word.
+_WORDS = ("P", "n", "N", "l", "L")
+_WORD_TYPES = ("c_void_p", "c_long", "c_ulong", "c_size_t", "c_ssize_t", "c_char_p", "c_wchar_p")
+_BYTEORDER = sys.byteorder
+# Code that is not the package's: Python's own, and that of build requirements.
+_OTHERS = (os.path.dirname(os.__file__) + os.sep, sys.prefix + os.sep, sys.base_prefix + os.sep, "<frozen ")
+
+
+def _package_asks():
+    """True when what is two calls up is the package's own code: setup.py, and what it imports from its tree."""
+    return not sys._getframe(2).f_code.co_filename.startswith(_OTHERS)
+
+
+class _Sys(type(sys)):
+    @property
+    def byteorder(self):
+        return TARGET["byteorder"] if _package_asks() else _BYTEORDER
+
+
+def _struct(module):
+    real = module.calcsize
+
+    def calcsize(format, /):
+        plain = format.decode("ascii", "replace") if isinstance(format, bytes) else format
+        if isinstance(plain, str) and plain.lstrip("@") in _WORDS and _package_asks():
+            return TARGET["bits"] // 8
+        return real(format)
+
+    module.calcsize = calcsize
+
+
+def _ctypes(module):
+    real = module.sizeof
+    words = [getattr(module, name) for name in _WORD_TYPES]
+
+    def sizeof(what, /):
+        if any(what is word for word in words) and _package_asks():
+            return TARGET["bits"] // 8
+        return real(what)
+
+    module.sizeof = sizeof
 
 
 def _ctypes_util(module):
@@ -309,6 +355,9 @@ def _show():
     sys.implementation._multiarch = TARGET["multiarch"]
     if TARGET["bits"] == 32:
         sys.maxsize = 2**31 - 1
+        _CHANGES.update({"struct": _struct, "ctypes": _ctypes})
+    if TARGET["byteorder"] != _BYTEORDER:
+        sys.__class__ = _Sys
 
     uname = os.uname_result(("Linux", *TARGET["kernel"], TARGET["machine"]))
     real_confstr = os.confstr

@@ -10,7 +10,7 @@
 use serde_json::json;
 
 use super::ViewPaths;
-use crate::target::{KERNEL, Libc, MUSL, PythonVersion, Target};
+use crate::target::{Endian, KERNEL, Libc, MUSL, PythonVersion, Target};
 
 /// The variable that names the view's root to the hooks.
 pub const VIEW_VARIABLE: &str = "WHEELBUILD_VIEW";
@@ -58,6 +58,7 @@ pub(super) fn shown(version: PythonVersion, target: &Target, inside: &ViewPaths)
         "python": format!("3.{}", version.minor),
         "machine": target.arch.machine,
         "bits": target.arch.bits,
+        "byteorder": if target.arch.endian == Endian::Big { "big" } else { "little" },
         "kernel": KERNEL,
         "cc": inside.bin.join("cc").display().to_string(),
         "libc": libc,
