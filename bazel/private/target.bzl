@@ -41,6 +41,7 @@ _PLATFORMS = {
 }
 _OURS = Label("//bazel/platforms:linux_x86_64")
 
+# buildifier: disable=unnamed-macro
 def architecture_of(platform):
     """What an image says that it is for, known from the name of a platform; for macros.
 

@@ -76,29 +76,61 @@ tier_e2e() {
     digests >"$work/e2e.sha256"
 }
 
-# A C library of the target in a wheel, compiled by zig and by the C toolchain that is registered.
+# C libraries of the target in wheels, compiled by zig and by the C toolchain that is registered.
 tier_native() {
+    need_qemu
     # About other things than kits.
     disk_cache=$work/disk-cache
     prepare native bzlmod
-    local compiler wheel tree=$work/tree-native said how=(--extra_toolchains=//native:all "$for_x86_64")
-    bazel build "${how[@]}" //native:uses_answer_zig //native:uses_answer_toolchain
-    for compiler in zig toolchain; do
-        wheel=$(bazel cquery "${how[@]}" "//native:uses_answer_$compiler" --output=files 2>/dev/null)
-        rm -rf "$tree"
-        mkdir "$tree"
-        python3 -m zipfile -e "$wheel" "$tree"
-        said=$(PYTHONPATH=$tree "$python_x86_64/bin/python3.11" -c 'import uses_answer; print(uses_answer.ask())')
-        echo "   by $compiler: $said"
-        case $compiler in
-            zig) [ "$said" = 42 ] || die "that is not the library's answer" ;;
-            # One more by a header that the toolchain's flags lead to.
-            toolchain)
-                [ "$said" = 43 ] || die "the toolchain's flags are not used"
-                readelf -d "$tree"/uses_answer*.so | grep -q NODELETE || die "the toolchain's flags for links are not used"
-                ;;
-        esac
-    done
+    local wheels=(//native:uses_answer_zig //native:uses_answer_toolchain) how=(--extra_toolchains=//native:all)
+    bazel build "${how[@]}" "$for_x86_64" "${wheels[@]}" //native:kiwisolver_toolchain
+    expect_answer uses_answer_zig x86_64 42
+    expect_flags x86_64
+    expect_answer kiwisolver_toolchain x86_64 "$kiwisolver_answer"
+    bazel build "${how[@]}" "$for_aarch64" "${wheels[@]}"
+    expect_answer uses_answer_zig aarch64 42
+    expect_flags aarch64
+}
+
+for_aarch64=--platforms=@pycross_image//bazel/platforms:linux_arm64
+
+# What a C++ package says of itself: a solved constraint, and an exception that went through its C++.
+kiwisolver_answer='7.0 UnsatisfiableConstraint'
+
+# expect_flags MACHINE: the wheel that the toolchain compiled shows the toolchain's flags.
+expect_flags() {
+    # One more by a header that the toolchain's flags lead to.
+    expect_answer uses_answer_toolchain "$1" 43
+    readelf -d "$work/tree-native"/uses_answer*.so | grep -q NODELETE || die "the toolchain's flags for links are not used"
+}
+
+# expect_answer WHEEL MACHINE ANSWER: a wheel of //native, imported by the machine's interpreter, says ANSWER.
+expect_answer() {
+    local tree=$work/tree-native platform=for_$2 wheel said run program
+    wheel=$(bazel cquery "${how[@]}" "${!platform}" "//native:$1" --output=files 2>/dev/null)
+    rm -rf "$tree"
+    mkdir "$tree"
+    python3 -m zipfile -e "$wheel" "$tree"
+    case $2 in
+        x86_64) run=(env "PYTHONPATH=$tree" "$python_x86_64/bin/python3.11") ;;
+        aarch64)
+            run=(env "PYTHONPATH=$tree" qemu-aarch64-static -L "$python_aarch64" -E "LD_LIBRARY_PATH=$python_aarch64/usr/lib/aarch64-linux-gnu"
+                "$python_aarch64/usr/bin/python3.11")
+            ;;
+    esac
+    case $1 in
+        uses_answer*) program='import uses_answer; print(uses_answer.ask())' ;;
+        kiwisolver*)
+            program='import kiwisolver as k
+x, s = k.Variable("x"), k.Solver()
+s.addConstraint(x == 7); s.updateVariables()
+try: s.addConstraint(x == 8)
+except k.UnsatisfiableConstraint as e: print(x.value(), type(e).__name__)'
+            ;;
+    esac
+    said=$("${run[@]}" -c "$program")
+    echo "   $1 on $2: $said"
+    [ "$said" = "$3" ] || die "$1 does not say $3"
 }
 
 tier_small() {

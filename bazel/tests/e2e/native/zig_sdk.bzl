@@ -16,6 +16,7 @@ def _zig_sdk_impl(rctx):
     rctx.delete("zig.zip")
     rctx.execute(["chmod", "+x", "ziglang/zig"])
     for cpu in _CPUS:
+        rctx.file("tools/{}/c++".format(cpu), _TOOL.format("c++ -target {}-linux-gnu.2.28".format(cpu)))
         rctx.file("tools/{}/cc".format(cpu), _TOOL.format("cc -target {}-linux-gnu.2.28".format(cpu)))
         rctx.file("tools/{}/ar".format(cpu), _TOOL.format("ar"))
     rctx.file("include/from_toolchain.h", "#define FROM_TOOLCHAIN 1\n", executable = False)
