@@ -14,6 +14,21 @@ use crate::report::{Error, Result};
 /// The file in the log folder that lists what was compiled.
 const COMPILED: &str = "rust-crates";
 
+/// Takes out what a project's own flags (`.cargo/config.toml`) ask of rustc for the build machine's
+/// processor: the wheel would run on its like alone, and differ from machine to machine.
+const NOT_NATIVE: &str = r#"case "$*" in *target-cpu=native*)
+left=$#
+while [ $left -gt 0 ]; do
+word=$1; shift; left=$((left - 1))
+case $word in
+-C | --codegen) if [ "$1" = target-cpu=native ]; then shift; left=$((left - 1)); continue; fi;;
+-Ctarget-cpu=native | --codegen=target-cpu=native) continue;;
+esac
+set -- "$@" "$word"
+done;;
+esac
+"#;
+
 /// Where the scripts find things, as the hooks see them.
 #[derive(Clone, Debug)]
 pub struct WrapperPaths {
@@ -78,6 +93,7 @@ fn rustc_script(toolchain: &RustToolchain, paths: &WrapperPaths) -> String {
          printf '%s\\t%s\\t%s\\n' \"$CARGO_PKG_NAME\" \"$CARGO_PKG_VERSION\" \"$CARGO_PKG_LICENSE\" >>{log}; break;;\n\
          esac\n\
          done\n\
+         {NOT_NATIVE}\
          exec {in_turn}{rustc}{sysroot} \"$@\"{maps}\n",
         log = quoted(&paths.log.join(COMPILED).display().to_string()),
         rustc = start(toolchain, &paths.root, &toolchain.rustc),
@@ -195,6 +211,10 @@ mod tests {
         };
         let said = run("pyo3", "MIT OR Apache-2.0", &["a b", "--target", "x"]);
         assert!(said.starts_with("a b\n--target\nx\n--remap-path-prefix=/build/src=.\n"), "{said}");
+        let native = ["-C", "target-cpu=native", "-Copt-level=3", "-Ctarget-cpu=native", "a b", "-C", "lto"];
+        let said =
+            run("a-macro", "MIT", &[&native[..], &["--codegen", "target-cpu=native", "x.rs"]].concat());
+        assert!(said.starts_with("-Copt-level=3\na b\n-C\nlto\nx.rs\n--remap-path-prefix"), "{said}");
         run("a-macro", "MIT", &["--crate-type", "proc-macro"]);
         run("pyo3", "MIT OR Apache-2.0", &["--target=x"]);
         run("probes", "asks", &["--target", "x", "-"]);
