@@ -160,6 +160,13 @@ fn walk<'l>(
             tree.add(&path, Kind::Link { target: target.to_owned() })?;
             let kind = MemberKind::SymbolicLink { target };
             visit(Member { path: &path, kind, modified, data: &mut io::empty() })?;
+        } else if kind.is_file() && layout != Layout::Project {
+            // It is only listed.
+            let facts = entry.metadata().map_err(|error| failed(entry.path(), error.into()))?;
+            let (size, executable) = (facts.len(), facts.permissions().mode() & 0o100 != 0);
+            tree.add(&path, Kind::File { size })?;
+            let kind = MemberKind::File { size, executable };
+            visit(Member { path: &path, kind, modified, data: &mut io::empty() })?;
         } else if kind.is_file() {
             let mut file = File::open(entry.path()).map_err(|error| failed(entry.path(), error))?;
             let facts = file.metadata().map_err(|error| failed(entry.path(), error))?;

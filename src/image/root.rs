@@ -40,8 +40,17 @@ impl Root {
                 _ => {}
             }
         }
+        // Paths come in order, so that most lie in the folder of the one before: what it leads to is known,
+        // as long as no link or folder came or went.
+        let mut known: Option<(&str, String)> = None;
         for (path, facts) in &layer.paths {
-            let place = self.place(path);
+            let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+            let is_known = known.as_ref().is_some_and(|(last, _)| *last == folder);
+            let leads_to = match &known {
+                Some((_, leads_to)) if is_known => leads_to.clone(),
+                _ => self.folder(folder),
+            };
+            let place = join(&leads_to, name);
             let facts = match facts {
                 PathFacts::Removed => continue,
                 PathFacts::Opaque => PathFacts::Folder,
@@ -51,27 +60,42 @@ impl Root {
                 },
                 other => other.clone(),
             };
-            let was_folder = matches!(self.nodes.get(&place), Some(Stands { facts: PathFacts::Folder, .. }));
-            if was_folder && facts != PathFacts::Folder {
-                self.remove(&place, true);
-            }
-            for (at, _) in place.match_indices('/') {
-                let parent = &place[..at];
-                if !self.nodes.contains_key(parent) {
-                    self.nodes.insert(parent.to_owned(), Stands { facts: PathFacts::Folder, layer: number });
+            if !is_known {
+                for end in leads_to.match_indices('/').map(|(at, _)| at).chain([leads_to.len()]) {
+                    let parent = &leads_to[..end];
+                    if !parent.is_empty() && !self.nodes.contains_key(parent) {
+                        self.nodes
+                            .insert(parent.to_owned(), Stands { facts: PathFacts::Folder, layer: number });
+                    }
                 }
+                known = Some((folder, leads_to));
             }
-            self.nodes.insert(place, Stands { facts, layer: number });
+            let is_folder = facts == PathFacts::Folder;
+            let is_link = matches!(facts, PathFacts::Link(_));
+            let before = self.nodes.insert(place.clone(), Stands { facts, layer: number });
+            match before.map(|stood| stood.facts) {
+                Some(PathFacts::Folder) if !is_folder => {
+                    self.remove(&place, false);
+                    known = None;
+                }
+                Some(PathFacts::Link(_)) => known = None,
+                _ if is_link => known = None,
+                _ => {}
+            }
         }
     }
 
     /// Where an entry `path` of a layer goes: its folder with links followed.
     fn place(&self, path: &str) -> String {
-        let Some((folder, name)) = path.rsplit_once('/') else { return path.to_owned() };
-        match self.resolve(folder) {
-            Some(folder) if folder.is_empty() => name.to_owned(),
-            Some(folder) => format!("{folder}/{name}"),
-            None => path.to_owned(),
+        let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
+        join(&self.folder(folder), name)
+    }
+
+    /// The folder that `path` leads to, as far as it is there, and what is not there yet below it.
+    fn folder(&self, path: &str) -> String {
+        match self.resolve(path) {
+            Some(place) => place,
+            None => self.place(path),
         }
     }
 
@@ -173,6 +197,10 @@ impl Root {
     }
 }
 
+fn join(folder: &str, name: &str) -> String {
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -219,6 +247,40 @@ mod tests {
         assert_eq!(root.file("srv/new").unwrap().1.size, 5);
         assert_eq!((root.layer_of("usr/lib/b"), root.layer_of("usr/lib/c")), (Some(0), Some(1)));
         assert!(root.is_folder("/lib/") && !root.is_folder("lib/c") && root.is_folder(""));
+    }
+
+    #[test]
+    fn folders_without_an_entry_lie_behind_links_too() {
+        let below = layer(&[("lib", PathFacts::Link("usr/lib".into())), ("usr/lib", PathFacts::Folder)]);
+        let above = layer(&[("lib/new/deep/a", file(1)), ("lib/new/deep/b", file(2))]);
+        let root = Root::of([&below, &above]);
+        assert_eq!(
+            paths(&root),
+            [
+                "lib",
+                "usr",
+                "usr/lib",
+                "usr/lib/new",
+                "usr/lib/new/deep",
+                "usr/lib/new/deep/a",
+                "usr/lib/new/deep/b"
+            ]
+        );
+    }
+
+    #[test]
+    fn what_a_folder_leads_to_may_change_within_a_layer() {
+        let below = layer(&[("d/a", file(1)), ("e", PathFacts::Link("d".into())), ("f/x", file(1))]);
+        // `e` becomes a folder, and `f`, a folder with files, a link.
+        let above = layer(&[
+            ("e", PathFacts::Folder),
+            ("e/b", file(2)),
+            ("f", PathFacts::Link("d".into())),
+            ("f/c", file(3)),
+            ("f/d", file(4)),
+        ]);
+        let root = Root::of([&below, &above]);
+        assert_eq!(paths(&root), ["d", "d/a", "d/c", "d/d", "e", "e/b", "f"]);
     }
 
     #[test]
