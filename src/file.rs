@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use crate::report::{Error, Result};
+use crate::report::{Code, Error, Result};
 
 /// What names of files that are still being written begin with. Readers of folders pass over them.
 pub const UNFINISHED: &str = ".wheelbuild-";
@@ -21,6 +21,7 @@ impl NewFile {
     /// Begins the file for `place`, whose folder is made if it is not there.
     ///
     /// # Errors
+    /// [`Code::Usage`] when something else than a file is there, which is never replaced: a folder, a device;
     /// `Code::Io` or `Code::DiskFull`.
     pub fn at(place: &Path) -> Result<Self> {
         let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty());
@@ -32,6 +33,11 @@ impl NewFile {
     /// # Errors
     /// `Code::Io` or `Code::DiskFull`.
     pub fn within(scratch: &Path, place: &Path) -> Result<Self> {
+        // Where a link leads does not matter: the link itself would be replaced.
+        if fs::symlink_metadata(place).is_ok_and(|facts| !facts.is_file() && !facts.is_symlink()) {
+            return Err(Error::new(Code::Usage, format!("`{}` is no file", place.display()))
+                .hint("name a new file, or one that may be replaced"));
+        }
         Self::begin(scratch, place).map_err(|error| Error::io("write", place, &error))
     }
 

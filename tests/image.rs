@@ -356,6 +356,7 @@ fn arguments_that_make_no_sense_are_named() {
         (vec!["-o", "nowhere"], 2, "WB0140", "nowhere"),
         (vec!["-o", "oci:o", "--expose", "x"], 2, "WB0101", "`x`"),
         (vec!["-o", "oci:o", "--env", "x"], 2, "WB0101", "`x`"),
+        (vec!["-o", "oci:o", "--workdir", "app"], 2, "WB0101", "`app`"),
         (vec!["-o", "oci:o", "--entrypoint", "'x"], 2, "WB0101", "quote"),
         (vec!["-o", "oci:o", "missing.whl"], 2, "WB0106", "missing.whl"),
         (vec!["-o", "oci:o", "--app", "missing", "--interpreter", "tree"], 2, "WB0106", "missing"),
@@ -364,6 +365,40 @@ fn arguments_that_make_no_sense_are_named() {
     ] {
         image(&room, &words).failed(code, error).says(says);
     }
+}
+
+#[test]
+fn what_is_there_and_no_file_is_not_replaced_by_one() {
+    let room = scene();
+    let made = std::process::Command::new("mkfifo").arg(room.join("pipe")).status();
+    assert!(made.unwrap().success());
+    for out in ["docker:pipe", "zip:pipe", "docker:src", "zip:src"] {
+        image(&room, &[&ALL[..], &["-o", out]].concat()).failed(2, "WB0101").says("is no file");
+    }
+    room.write("list.json", r#"{"version": 1, "entries": [{"path": "a", "folder": true}]}"#);
+    let words = ["layer", "--manifest", "list.json", "-o", "pipe"];
+    room.wheelbuild(words).ran().failed(2, "WB0101").says("is no file");
+    use std::os::unix::fs::FileTypeExt;
+    assert!(fs::metadata(room.join("pipe")).unwrap().file_type().is_fifo());
+}
+
+#[test]
+fn a_file_does_not_take_the_place_of_a_folder_nor_a_folder_that_of_a_file() {
+    let room = scene();
+    room.write("lib", "no folder");
+    for app in ["src:/opt/py/lib/python3.11/os.py", "lib:/opt/py"] {
+        let words = ["two-2.0-py3-none-any.whl", "--interpreter", "tree", "--app", app, "-o", "oci:no"];
+        image(&room, &words).failed(1, "WB0440").says("cannot be both");
+    }
+    // Another file of that name is the user's wish.
+    let words = ["--interpreter", "tree", "--app", "lib:/opt/py/lib/python3.11/x", "-o", "oci:out"];
+    image(&room, &words).succeeded();
+    let date = |epoch: &str| {
+        let words = [&["image", "--target", "linux/amd64", "-o", "oci:dated", "-q"][..], &ALL].concat();
+        room.wheelbuild(words).env("SOURCE_DATE_EPOCH", epoch).ran()
+    };
+    date("253402300799").succeeded();
+    date("253402300800").failed(2, "WB0101").says("9999");
 }
 
 #[test]
@@ -469,6 +504,54 @@ fn an_image_may_be_a_folder() {
     assert!(room.join("root/opt/py/lib/python3.11/site-packages/two.py").is_file());
     assert_eq!(fs::read_link(room.join("root/opt/py/bin/python3")).unwrap(), Path::new("python3.11"));
     image(&room, &[&ALL[..], &["-o", "dir:root"]].concat()).failed(2, "WB0101").says("not empty");
+}
+
+#[test]
+fn the_packages_alone_may_be_a_folder() {
+    let room = scene();
+    let wheels = [ALL[0], ALL[1], "--interpreter", "tree"];
+    let said = image(&room, &[&wheels[..], &["-o", "site-packages:site"]].concat()).succeeded().json();
+    assert!(said["reference"].as_str().unwrap().starts_with("site-packages:site@sha256:"));
+    assert_eq!(fs::read(room.join("site/one/large.bin")).unwrap(), noise(3_000_000));
+    let program = fs::metadata(room.join("site/bin/run-one")).unwrap();
+    assert_eq!(program.permissions().mode() & 0o7777, 0o755);
+    for row in fs::read_to_string(room.join("site/one-1.0.dist-info/RECORD")).unwrap().lines() {
+        let path = row.split(',').next().unwrap();
+        assert!(room.join("site").join(path).is_file(), "`{path}` of RECORD is not there");
+    }
+    let names = room.names("site");
+    assert!(names.contains(&"two.py".to_owned()) && !names.contains(&"opt".to_owned()), "{names:?}");
+    image(&room, &["--interpreter", "tree", "-o", "site-packages:none"]).succeeded();
+    assert!(room.names("none").is_empty() && room.join("none").is_dir());
+    // The check is that of the image.
+    wheel(&room, "foreign-1-cp311-cp311-linux_x86_64.whl", &[("foreign.so", &elf(ARM64))]);
+    let words = ["foreign-1-cp311-cp311-linux_x86_64.whl", "--interpreter", "tree"];
+    image(&room, &[&words[..], &["-o", "site-packages:no"]].concat()).failed(4, "WB0540").shows("foreign.so");
+    image(&room, &[&ALL[..], &["-o", "site-packages:no"]].concat()).failed(2, "WB0101").hints("dir:PATH");
+    image(&room, &[&wheels[..], &["-o", "site-packages:site"]].concat())
+        .failed(2, "WB0101")
+        .says("not empty");
+    symlink("nowhere", room.join("no")).unwrap();
+    image(&room, &[&wheels[..], &["-o", "site-packages:no"]].concat()).failed(2, "WB0101").says("not empty");
+}
+
+#[test]
+fn nothing_replaces_the_interpreter() {
+    let room = scene();
+    wheel(
+        &room,
+        "own-1-py3-none-any.whl",
+        &[("own-1.dist-info/entry_points.txt", b"[console_scripts]\npython3.11 = own:main\n")],
+    );
+    wheel(&room, "data-1-py3-none-any.whl", &[("data-1.data/data/bin/python3.11", b"x")]);
+    for file in ["own-1-py3-none-any.whl", "data-1-py3-none-any.whl"] {
+        let words = [file, "--interpreter", "tree", "-o", "oci:out"];
+        image(&room, &words).failed(1, "WB0440").says("replaces the interpreter");
+    }
+    let words = ["--app", "src/main.py:/opt/py/bin/python3.11", "--interpreter", "tree", "-o", "oci:out"];
+    let ran = image(&room, &words);
+    assert_ne!(ran.code, Some(0), "{ran}");
+    assert!(!room.join("out").exists());
 }
 
 #[test]

@@ -135,6 +135,10 @@ fn folders_with_odd_files() {
     let pipe = std::process::Command::new("mkfifo").arg(room.join("src/pipe")).status();
     assert!(pipe.unwrap().success());
     image(&room, &[&ALL[..], &["-o", "oci:no"]].concat()).failed(1, "WB0202").says("pipe");
+    for what in ["src/pipe", "/dev/null"] {
+        let words = ["--app", what, "--interpreter", "tree", "-o", "oci:no"];
+        image(&room, &words).failed(1, "WB0202").says("neither file nor folder");
+    }
 }
 
 #[test]
@@ -146,10 +150,12 @@ fn links_of_an_interpreter_stay_what_they_are() {
     fs::create_dir_all(room.join("tree/usr/bin")).unwrap();
     symlink("../../opt/py/bin/python3", room.join("tree/usr/bin/python3.11")).unwrap();
     symlink("/nowhere", room.join("tree/usr/dangling")).unwrap();
+    fs::create_dir_all(room.join("tree/tmp")).unwrap();
     let said = made(&room, &["-o", "oci:out"]);
     let found = layer_of(&room.join("out"), &said, 0);
     assert_eq!(found["opt/py/bin/python"].link.as_deref(), Some("/opt/py/bin/python3.11"));
     assert_eq!(found["lib"].link.as_deref(), Some("opt/py/lib"));
+    assert_eq!((found["tmp/"].mode, found["usr/"].mode), (0o1777, 0o755), "any user has temporary files");
     assert_eq!(found["usr/dangling"].link.as_deref(), Some("/nowhere"));
     symlink("../../etc/passwd", room.join("tree/out")).unwrap();
     image(&room, &[&ALL[..], &["-o", "oci:no"]].concat()).failed(1, "WB0202").says("out");

@@ -62,6 +62,32 @@ fn while_zig_makes_a_kit() {
     ends(run, &room, &mark);
 }
 
+#[test]
+fn while_an_image_is_packed() {
+    use common::scene::{ALL, noise, scene};
+    let room = scene();
+    room.write("src/large.bin", noise(96 << 20));
+    for (out, signal) in [("oci:out", Signal::INT), ("docker:out", Signal::TERM), ("dir:out", Signal::INT)] {
+        let run = room.wheelbuild(["image", "--target", "linux/amd64", "-o", out]).args(ALL);
+        let run = Live::start(run, &room.join("events.jsonl"));
+        let tmp = room.cache().join("tmp");
+        let is_packing = || {
+            let files = fs::read_dir(&tmp).into_iter().flatten().flatten();
+            files.filter_map(|file| file.metadata().ok()).any(|facts| facts.len() > 1 << 20)
+        };
+        let begun = std::time::Instant::now();
+        while !is_packing() {
+            assert!(begun.elapsed().as_secs() < 300, "nothing is packed");
+            std::thread::yield_now();
+        }
+        run.signal(signal);
+        run.end().failed(130, "WB0901");
+        assert_eq!(under_way(&room), [""; 0]);
+        assert!(!room.join("out").exists(), "{out}");
+        assert!(room.names(".").iter().all(|name| !name.starts_with(".wheelbuild-")));
+    }
+}
+
 /// A server that sends the beginning of a file and then nothing.
 #[test]
 fn while_a_download_hangs() {

@@ -159,6 +159,27 @@ pub(crate) fn interrupt() -> Result<Interrupt> {
     Ok(interrupt)
 }
 
+/// Has Ctrl-C and a termination signal end the work where it next looks for them. What does not look for
+/// some seconds, waiting for a server, is left alone and ends with the process.
+pub(crate) fn end_on_interrupt() -> Result<()> {
+    const PATIENCE: std::time::Duration = std::time::Duration::from_secs(5);
+    fn end() -> ! {
+        std::process::exit(report::ExitCode::Interrupted.number().into())
+    }
+    let is_first = std::sync::atomic::AtomicBool::new(true);
+    ctrlc::set_handler(move || {
+        if !is_first.swap(false, std::sync::atomic::Ordering::SeqCst) {
+            end();
+        }
+        process::halt();
+        std::thread::spawn(move || {
+            std::thread::sleep(PATIENCE);
+            end();
+        });
+    })
+    .map_err(|e| Error::bug(format!("the handler of Ctrl-C: {e}")))
+}
+
 /// Writes a line of data to standard output. A closed pipe ends the program quietly.
 pub(crate) fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();

@@ -530,8 +530,8 @@ pub struct Image {
     /// The image to build upon: `scratch`, an OCI layout, a docker archive, a name in a registry
     #[arg(long, value_name = "REF|LAYOUT|scratch", default_value = "scratch")]
     pub base: String,
-    /// Where the image goes: `oci:DIR[:TAG]`, `docker:FILE[:NAME:TAG]`, `registry:REF`, `dir:PATH`; or, with
-    /// packages and application alone, for a function service: `zip:FILE`
+    /// Where the image goes: `oci:DIR[:TAG]`, `docker:FILE[:NAME:TAG]`, `registry:REF`, `dir:PATH`; the
+    /// packages alone: `site-packages:PATH`; packages and application, for a function service: `zip:FILE`
     #[arg(short, long, value_name = "OUTPUT")]
     pub output: String,
     /// What a container starts, as words or a JSON array [default: the interpreter]

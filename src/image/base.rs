@@ -200,7 +200,7 @@ fn layer(
     title: String,
     store: LayerStore<'_>,
 ) -> Result<Layer> {
-    let (facts, cached) = match store.facts(diff_id) {
+    let (facts, cached) = match store.facts(descriptor.sha256()?, diff_id) {
         Some(facts) => (facts, true),
         None => {
             if Digest::of_file(&blob)? != descriptor.sha256()? {
@@ -211,7 +211,7 @@ fn layer(
                 return Err(broken(format!("the layer `{}` unpacks to other content", descriptor.digest))
                     .cause(format!("the configuration says sha256:{diff_id}, it is sha256:{found}")));
             }
-            store.remember(diff_id, &facts)?;
+            store.remember(descriptor.sha256()?, diff_id, &facts)?;
             (facts, false)
         }
     };

@@ -99,6 +99,7 @@ struct Sink<'o, W> {
 impl<W: Write> Sink<'_, W> {
     /// Some bytes of the tar stream and what stands for them in the layer; none when they do.
     fn write(&mut self, raw: Vec<u8>, packed: Option<Vec<u8>>, found: Found) -> Result<()> {
+        crate::process::check_halted()?;
         let bytes = packed.as_deref().unwrap_or(&raw);
         self.hash.update(bytes);
         self.size += bytes.len() as u64;

@@ -4,6 +4,7 @@
 //! nanosecond are. One that was written in the last seconds is not remembered, since it could change
 //! again without a new date.
 
+use std::collections::{BTreeMap, HashMap};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -65,6 +66,62 @@ pub fn of_file(path: &Path, cache: &Cache) -> Result<Digest> {
         cache.write(&place, &text)?;
     }
     Ok(sha256)
+}
+
+/// The digests of the files of one folder, kept together.
+pub struct KnownFiles {
+    place: std::path::PathBuf,
+    /// By stamp.
+    before: HashMap<String, Digest>,
+    now: BTreeMap<String, Digest>,
+}
+
+impl KnownFiles {
+    /// What is known of the files of `folder`.
+    ///
+    /// # Errors
+    /// When the folder or the cache cannot be read.
+    pub fn of(folder: &Path, cache: &Cache) -> Result<Self> {
+        let real = std::fs::canonicalize(folder).map_err(|error| Error::io("read", folder, &error))?;
+        let name = Digest::of(real.as_os_str().as_encoded_bytes());
+        let place = cache.folder("digests")?.join(format!("folder-{name}"));
+        let text = std::fs::read_to_string(&place).unwrap_or_default();
+        let rows = text.lines().filter_map(|line| line.split_once(' '));
+        let before =
+            rows.filter_map(|(stamp, digest)| Some((stamp.to_owned(), digest.parse().ok()?))).collect();
+        Ok(Self { place, before, now: BTreeMap::new() })
+    }
+
+    /// The sha256 of the file at `path`, which is read only if it changed since it was read last.
+    ///
+    /// # Errors
+    /// When it cannot be read.
+    pub fn digest(&mut self, path: &Path) -> Result<Digest> {
+        let facts = std::fs::symlink_metadata(path).map_err(|error| Error::io("read", path, &error))?;
+        let stamp = stamp(&facts);
+        if let Some(digest) = self.before.get(&stamp).copied() {
+            self.now.insert(stamp, digest);
+            return Ok(digest);
+        }
+        let digest = Digest::of_file(path)?;
+        if !is_fresh(&facts) {
+            self.now.insert(stamp, digest);
+        }
+        Ok(digest)
+    }
+
+    /// Keeps what is known now.
+    ///
+    /// # Errors
+    /// When the cache cannot be written.
+    pub fn keep(self, cache: &Cache) -> Result<()> {
+        if self.now.len() == self.before.len() && self.now.keys().all(|stamp| self.before.contains_key(stamp))
+        {
+            return Ok(());
+        }
+        let rows = self.now.iter().map(|(stamp, digest)| format!("{stamp} {digest}\n"));
+        cache.write(&self.place, rows.collect::<String>().as_bytes())
+    }
 }
 
 #[cfg(test)]

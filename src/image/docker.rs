@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::export::{Blob, Export};
 use super::oci::{self, Descriptor, Index, REF_NAME};
 use super::tar;
+use crate::file::NewFile;
 use crate::report::{Code, Error, Result};
 
 #[derive(Serialize)]
@@ -57,11 +58,7 @@ pub fn write(export: &Export, path: &Path, name: Option<&str>) -> Result<()> {
         members.insert(member(descriptor)?, Source::Kept(descriptor, blob));
     }
     let failed = |error: io::Error| Error::io("write", path, &error);
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut file = tempfile::Builder::new()
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-        .tempfile_in(folder)
-        .map_err(failed)?;
+    let mut file = NewFile::at(path)?;
     let mut out = io::BufWriter::with_capacity(1 << 20, file.as_file_mut());
     for folder in ["blobs", "blobs/sha256"] {
         out.write_all(&tar::header(folder, tar::Kind::Folder, 0)).map_err(failed)?;
@@ -71,8 +68,7 @@ pub fn write(export: &Export, path: &Path, name: Option<&str>) -> Result<()> {
     }
     out.write_all(&tar::END).and_then(|()| out.flush()).map_err(failed)?;
     drop(out);
-    file.persist(path).map_err(|error| failed(error.error))?;
-    Ok(())
+    file.finish()
 }
 
 /// `app:1` as engines keep it: `docker.io/library/app:1`.
@@ -117,6 +113,7 @@ fn copy(descriptor: &Descriptor, from: &Path, out: &mut impl Write, path: &Path)
     let mut input = std::fs::File::open(from).map_err(|error| Error::io("read", from, &error))?;
     let (mut hash, mut size, mut buffer) = (Sha256::new(), 0, vec![0; 256 << 10]);
     loop {
+        crate::process::check_halted()?;
         let count = input.read(&mut buffer).map_err(|error| Error::io("read", from, &error))?;
         if count == 0 {
             break;

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 use super::codec::Compression;
 use super::oci::rfc3339;
 use super::tar;
-use super::tree::{Content, LayerTree, Node};
+use super::tree::{Content, LayerTree, Node, whiteout};
 use crate::cache::Digest;
 use crate::report::{Code, Error, Result};
 
@@ -150,11 +150,20 @@ impl Table {
         let (content, executable) = match node {
             Node::Folder => {
                 let name = format!("{path}/");
-                return entries.push(Entry { name, r#type: "dir", mode: 0o040_755, ..common });
+                return entries.push(Entry {
+                    name,
+                    r#type: "dir",
+                    mode: 0o040_000 | tar::folder_mode(path),
+                    ..common
+                });
             }
             Node::Link { target } => {
                 let link_name = target.clone();
                 return entries.push(Entry { r#type: "symlink", mode: 0o120_777, link_name, ..common });
+            }
+            Node::Whiteout => {
+                let name = whiteout(path);
+                return entries.push(Entry { name, r#type: "reg", mode: 0o100_644, ..common });
             }
             Node::File { content, executable } => (content, *executable),
         };

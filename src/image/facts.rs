@@ -112,7 +112,23 @@ pub fn is_kept(path: &str) -> bool {
         || (path.starts_with("etc/ld-musl-") && name.ends_with(".path"))
         || (name == "site.py" && path.contains("/python3"))
         || name == "pyvenv.cfg"
+        || is_record(path)
         || matches!(path, "var/lib/dpkg/status" | "lib/apk/db/installed")
+}
+
+/// Whether the file lists what an installer installed (PEP 376).
+fn is_record(path: &str) -> bool {
+    path.ends_with(".dist-info/RECORD")
+}
+
+/// The paths of a RECORD file, one a line. Its hashes would be most of it.
+fn recorded(text: &str) -> String {
+    let rows = text.lines().filter_map(|row| row.rsplitn(3, ',').nth(2));
+    let paths = rows.map(|path| match path.strip_prefix('"').and_then(|path| path.strip_suffix('"')) {
+        Some(quoted) => quoted.replace("\"\"", "\""),
+        None => path.to_owned(),
+    });
+    paths.collect::<Vec<_>>().join("\n")
 }
 
 /// Whether more than the start of the file at `path` that begins with `head` is looked at.
@@ -132,6 +148,8 @@ impl FileFacts {
             facts.elf = Some(Box::new(found));
         } else if path == "etc/ld.so.cache" {
             facts.text = linker_cache::read(data);
+        } else if is_record(path) && data.len() as u64 <= LARGEST_TEXT {
+            facts.text = Some(recorded(&String::from_utf8_lossy(data)));
         } else if is_kept(path) && data.len() as u64 <= LARGEST_TEXT {
             facts.text = Some(String::from_utf8_lossy(data).into_owned());
         }
@@ -143,8 +161,8 @@ impl FileFacts {
     /// # Errors
     /// When the file cannot be read.
     pub fn of_file(path: &str, executable: bool, file: &File, size: u64) -> io::Result<Self> {
-        if size <= WHOLE {
-            // `WHOLE` is below the largest usize of any machine.
+        if size <= WHOLE || is_kept(path) && size <= LARGEST_TEXT {
+            // Either is below the largest usize of any machine.
             let mut data = vec![0; size as usize];
             file.read_exact_at(&mut data, 0)?;
             return Ok(Self::of_bytes(path, executable, &data));

@@ -14,6 +14,7 @@ use super::tree::{Content, LayerTree, Node};
 use super::{bytecode, site};
 use crate::archive::{DosTime, ZipMember, ZipOptions, write_zip};
 use crate::cache::{Cache, Digest};
+use crate::file::NewFile;
 use crate::report::{Code, Error, Report, Result};
 use crate::wheel::WheelArchive;
 
@@ -31,11 +32,16 @@ pub fn write_function(
     cache: &Cache,
     report: &Report,
 ) -> Result<Digest> {
-    let tree = tree_of(image, request, cache, report)?;
+    let mut tree = packages(image, request, cache, report)?;
+    for placed in request.applications {
+        let reading = Reading { is_root: false, exclude: request.exclude };
+        // In the image the destination is where the application is imported from; here that is the root.
+        SourceTree::open(&placed.source, reading, cache)?.place("", &mut tree)?;
+    }
     let mut files: Vec<(&str, bool, Vec<u8>)> = Vec::new();
     for (path, node) in tree.iter() {
         let (content, executable) = match node {
-            Node::Folder => continue,
+            Node::Folder | Node::Whiteout => continue,
             Node::File { content, executable } => (content, *executable),
             Node::Link { target } => linked(&tree, path, target)?,
         };
@@ -49,22 +55,26 @@ pub fn write_function(
         .collect();
     let options = ZipOptions { time: DosTime::from_epoch(request.packing.mtime), jobs: request.packing.jobs };
     let failed = |error: std::io::Error| Error::io("write", file, &error);
-    let parent = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(parent).map_err(failed)?;
-    let mut out = tempfile::Builder::new()
-        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))
-        .tempfile_in(parent)
-        .map_err(failed)?;
+    let mut out = NewFile::at(file)?;
     let mut buffered = std::io::BufWriter::new(&mut out);
     write_zip(&members, &options, &mut buffered)?;
     buffered.flush().map_err(failed)?;
     drop(buffered);
     let digest = Digest::of_file(out.path())?;
-    out.persist(file).map_err(|error| failed(error.error))?;
+    out.finish()?;
     Ok(digest)
 }
 
-fn tree_of(image: &Image, request: &Request<'_>, cache: &Cache, report: &Report) -> Result<LayerTree> {
+/// The packages of `image`, which was made of `request`, as `pip install --target` lays them out.
+///
+/// # Errors
+/// Those of reading wheels.
+pub(super) fn packages(
+    image: &Image,
+    request: &Request<'_>,
+    cache: &Cache,
+    report: &Report,
+) -> Result<LayerTree> {
     let scheme = Scheme {
         site_packages: String::new(),
         scripts: "bin".to_owned(),
@@ -82,11 +92,6 @@ fn tree_of(image: &Image, request: &Request<'_>, cache: &Cache, report: &Report)
             }
         };
         site::place(&wheel, &compiled, &scheme, &mut tree)?;
-    }
-    for placed in request.applications {
-        let reading = Reading { is_root: false, exclude: request.exclude };
-        // In the image the destination is where the application is imported from; here that is the root.
-        SourceTree::open(&placed.source, reading, cache)?.place("", &mut tree)?;
     }
     Ok(tree)
 }

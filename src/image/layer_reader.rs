@@ -9,11 +9,10 @@ use sha2::{Digest as _, Sha256};
 
 use super::facts::{FileFacts, LayerFacts, PathFacts, WHOLE, wants_whole};
 use super::oci::broken;
+use super::tree::WHITEOUT;
 use crate::cache::Digest;
 use crate::report::{Error, Result};
 
-/// The prefix of names that take something away (image-spec, "Whiteouts").
-const WHITEOUT: &str = ".wh.";
 const OPAQUE: &str = ".wh..wh..opq";
 
 /// Enough for a first line and an ELF magic.
@@ -25,15 +24,19 @@ const HEAD: usize = 512;
 /// [`crate::report::Code::BrokenImage`] when it is no tar stream, packed by gzip or zstd or not.
 pub fn read(path: &Path) -> Result<(Digest, LayerFacts)> {
     let failed = |error: io::Error| Error::io("read", path, &error);
-    let mut file = BufReader::with_capacity(256 << 10, std::fs::File::open(path).map_err(failed)?);
-    let head = io::BufRead::fill_buf(&mut file).map_err(failed)?;
-    let stream: Box<dyn Read> = match head {
-        [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(file)),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::Decoder::with_buffer(file).map_err(failed)?),
-        _ => Box::new(file),
-    };
+    let file = BufReader::with_capacity(256 << 10, std::fs::File::open(path).map_err(failed)?);
+    let stream = decoded(file).map_err(failed)?;
     read_stream(stream).map_err(|error| {
         broken("a layer cannot be read").cause(error.to_string()).cause(format!("in `{}`", path.display()))
+    })
+}
+
+/// The tar stream in `packed`, by gzip or zstd or not, as its first bytes say.
+pub(super) fn decoded<'r>(mut packed: impl io::BufRead + 'r) -> io::Result<Box<dyn Read + 'r>> {
+    Ok(match packed.fill_buf()? {
+        [0x1f, 0x8b, ..] => Box::new(flate2::bufread::MultiGzDecoder::new(packed)),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => Box::new(zstd::Decoder::with_buffer(packed)?),
+        _ => Box::new(packed),
     })
 }
 
@@ -43,17 +46,28 @@ fn read_stream(stream: impl Read) -> io::Result<(Digest, LayerFacts)> {
     let mut archive = tar::Archive::new(&mut hashing);
     for entry in archive.entries()? {
         let mut entry = entry?;
+        crate::process::check_halted().map_err(io::Error::other)?;
         let raw = entry.path_bytes().into_owned();
         let Some(path) = normal(&raw) else { continue };
         let (folder, name) =
             path.rsplit_once('/').map_or(("", path.as_str()), |(folder, name)| (folder, name));
         if name == OPAQUE {
-            facts.paths.insert(folder.to_owned(), PathFacts::Opaque);
+            if !folder.is_empty() {
+                facts.paths.insert(folder.to_owned(), PathFacts::Opaque);
+            }
             continue;
         }
         if let Some(gone) = name.strip_prefix(WHITEOUT) {
             let gone = if folder.is_empty() { gone.to_owned() } else { format!("{folder}/{gone}") };
-            facts.paths.entry(gone).or_insert(PathFacts::Removed);
+            // A whiteout is about layers below, wherever it stands in its own. What this layer has in the
+            // place of a folder is all there is.
+            match facts.paths.get_mut(&gone) {
+                Some(stands @ PathFacts::Folder) => *stands = PathFacts::Opaque,
+                Some(_) => {}
+                None => {
+                    facts.paths.insert(gone, PathFacts::Removed);
+                }
+            }
             continue;
         }
         let kind = entry.header().entry_type();
@@ -61,6 +75,7 @@ fn read_stream(stream: impl Read) -> io::Result<(Digest, LayerFacts)> {
         let here = if kind.is_dir() {
             match facts.paths.get(&path) {
                 Some(PathFacts::Opaque) => continue,
+                Some(PathFacts::Removed) => PathFacts::Opaque,
                 _ => PathFacts::Folder,
             }
         } else if kind.is_symlink() {
@@ -100,7 +115,7 @@ fn file_facts(path: &str, executable: bool, size: u64, data: &mut impl Read) -> 
 }
 
 /// `./a//b/` as `a/b`; `None` for the root and for names that lead above it.
-fn normal(raw: &[u8]) -> Option<String> {
+pub(super) fn normal(raw: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(raw);
     let mut parts = Vec::new();
     for part in text.split('/') {

@@ -74,7 +74,8 @@ pub(super) fn append_range(
     FileFacts::of_file(file.path, file.executable, &opened, *size).map(Some).map_err(failed)
 }
 
-fn changed(path: &Path) -> Error {
+/// The error that a file is not what it was when it was listed.
+pub(super) fn changed(path: &Path) -> Error {
     Error::new(Code::Io, format!("`{}` changed while it was read", path.display()))
 }
 

@@ -10,7 +10,7 @@
 //!   made from
 //! - sources: `site` (wheels), `source` (folders and archives), `bytecode`, `base` (images)
 //! - the whole: `root` (layers over each other), `python` (the interpreter in it), `check`
-//! - documents and places: `configuration`, `oci`, `layout`, `docker`, `registry`, `output`, `unpack`, `function`
+//! - documents and places: `configuration`, `oci`, `layout`, `docker`, `registry`, `output`, `unpack`, `merge`, `function`
 
 mod assemble;
 mod attest;
@@ -35,6 +35,7 @@ mod layout;
 mod linker_cache;
 mod manifest_layer;
 mod member;
+mod merge;
 pub mod oci;
 mod output;
 mod pack;
@@ -77,5 +78,5 @@ pub use select::given_wheel;
 pub use source::Placed;
 pub use store::{Layer, LayerStore};
 pub use tree::{Content, LayerTree, Node};
-pub use unpack::unpack;
+pub use unpack::{unpack, unpack_packages};
 pub use wheelhouse::Wheelhouse;

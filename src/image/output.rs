@@ -16,6 +16,8 @@ pub enum Output {
     Registry(Reference),
     /// `dir:PATH`
     Folder(PathBuf),
+    /// `site-packages:PATH`
+    Packages(PathBuf),
     /// `zip:FILE`
     Zip(PathBuf),
 }
@@ -50,6 +52,7 @@ impl Output {
             }
             "registry" => Reference::parse(rest).map(Self::Registry),
             "dir" => Ok(Self::Folder(PathBuf::from(rest))),
+            "site-packages" => Ok(Self::Packages(PathBuf::from(rest))),
             "zip" => Ok(Self::Zip(PathBuf::from(rest))),
             _ => Err(unknown(text)),
         }
@@ -128,7 +131,7 @@ fn named(text: &str) -> (PathBuf, Option<String>) {
 fn unknown(text: &str) -> Error {
     Error::new(Code::ImageReference, format!("`{text}` is no place for an image"))
         .hint("write `-o oci:DIR`, `-o docker:FILE:NAME:TAG` or `-o registry:HOST/REPOSITORY:TAG`")
-        .hint("files alone: `-o dir:PATH`, for a function service `-o zip:FILE`")
+        .hint("files alone: `-o dir:PATH`, the packages of them `-o site-packages:PATH`, for a function service `-o zip:FILE`")
 }
 
 #[cfg(test)]

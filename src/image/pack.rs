@@ -17,7 +17,7 @@ use super::estargz::{self, Chunk};
 use super::facts::{FileFacts, LayerFacts, PathFacts};
 use super::member;
 use super::tar;
-use super::tree::{Content, LayerTree, Node};
+use super::tree::{Content, LayerTree, Node, whiteout};
 use crate::archive::ZipMethod;
 use crate::cache::Digest;
 use crate::report::{Code, Error, Result};
@@ -156,6 +156,7 @@ pub fn pack(tree: &LayerTree, packing: Packing, out: &mut (impl Write + Send)) -
         let facts = match node {
             Node::Folder => PathFacts::Folder,
             Node::Link { target } => PathFacts::Link(target.clone()),
+            Node::Whiteout => PathFacts::Removed,
             Node::File { .. } => continue,
         };
         packed.facts.paths.insert(path.to_owned(), facts);
@@ -180,8 +181,13 @@ fn plan<'t>(
         stretch.bytes(vec![0; tar::padding(size)]);
     }
     for (path, node) in tree.iter() {
+        if matches!(node, Node::Whiteout) {
+            let kind = tar::Kind::File { size: 0, executable: false };
+            stretch.bytes(tar::header(&whiteout(path), kind, packing.mtime));
+            continue;
+        }
         let kind = match node {
-            Node::Folder => tar::Kind::Folder,
+            Node::Whiteout | Node::Folder => tar::Kind::Folder,
             Node::Link { target } => tar::Kind::Link { target },
             Node::File { content, executable } => {
                 tar::Kind::File { size: content.size(), executable: *executable }

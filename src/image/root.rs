@@ -32,7 +32,8 @@ impl Root {
         root
     }
 
-    fn lay(&mut self, layer: &LayerFacts, number: usize) {
+    /// Lays a layer over what is there.
+    pub fn lay(&mut self, layer: &LayerFacts, number: usize) {
         for (path, facts) in &layer.paths {
             match facts {
                 PathFacts::Removed => self.remove(&self.place(path), true),
@@ -86,7 +87,7 @@ impl Root {
     }
 
     /// Where an entry `path` of a layer goes: its folder with links followed.
-    fn place(&self, path: &str) -> String {
+    pub fn place(&self, path: &str) -> String {
         let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
         join(&self.folder(folder), name)
     }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::digests;
+use super::member::changed;
 use super::pattern;
 use super::tree::{Content, LayerTree, Node};
 use crate::archive::{self, EntryKind, Limits};
@@ -83,7 +84,6 @@ impl SourceTree {
         if path.is_file() {
             let facts = std::fs::metadata(path).map_err(|error| Error::io("read", path, &error))?;
             let executable = std::os::unix::fs::PermissionsExt::mode(&facts.permissions()) & 0o100 != 0;
-            let real = std::fs::canonicalize(path).map_err(|error| Error::io("read", path, &error))?;
             let file = path.file_name().and_then(|name| name.to_str()).ok_or_else(|| {
                 Error::new(Code::InputNotFound, format!("`{name}` has a name that is not UTF-8"))
             })?;
@@ -94,8 +94,10 @@ impl SourceTree {
             let digest = Digest::of(format!("{file} {executable} {}", digests::of_file(path, cache)?));
             // The name that was typed may be a link's.
             let root = path.parent().unwrap_or(Path::new("")).to_owned();
-            let _ = real;
             return Ok(Self { root, entries, digest, name });
+        }
+        if !path.is_dir() {
+            return Err(Error::new(Code::HostileArchive, format!("`{name}` is neither file nor folder")));
         }
         let keep = |path: &str, _is_folder: bool| {
             let last = path.rsplit('/').next().unwrap_or(path);
@@ -114,6 +116,14 @@ impl SourceTree {
     /// A digest of everything in it that becomes part of a layer.
     pub fn digest(&self) -> Digest {
         self.digest
+    }
+
+    /// Says that `again`, the same place read anew, holds the same.
+    ///
+    /// # Errors
+    /// [`Code::Io`] when it changed.
+    pub fn confirm(&self, again: &Self) -> Result<()> {
+        if again.digest == self.digest { Ok(()) } else { Err(changed(Path::new(&self.name))) }
     }
 
     /// The names at the top.
@@ -177,47 +187,22 @@ fn limits() -> Limits {
     }
 }
 
-/// The digest of a listed folder. It is kept by the dates of all its files.
+/// The digest of a listed folder. Files are read only if they changed since they were last.
 fn digest_of(folder: &Path, entries: &[archive::Entry], cache: &Cache) -> Result<Digest> {
-    let mut stamps = String::new();
-    let mut is_fresh = false;
-    for entry in entries {
-        stamps.push_str(&entry.path);
-        match &entry.kind {
-            EntryKind::Folder => stamps.push_str(" folder\n"),
-            EntryKind::Link { target } => stamps.push_str(&format!(" -> {target}\n")),
-            EntryKind::File { .. } => {
-                let path = folder.join(&entry.path);
-                let facts =
-                    std::fs::symlink_metadata(&path).map_err(|error| Error::io("read", &path, &error))?;
-                is_fresh |= digests::is_fresh(&facts);
-                stamps.push_str(&format!(" {}\n", digests::stamp(&facts)));
-            }
-        }
-    }
-    let place = cache.folder("digests")?.join(format!("tree-{}", Digest::of(&stamps)));
-    if !is_fresh
-        && let Ok(known) = std::fs::read_to_string(&place)
-        && let Ok(digest) = known.trim().parse()
-    {
-        return Ok(digest);
-    }
+    let mut known = digests::KnownFiles::of(folder, cache)?;
     let mut text = String::new();
     for entry in entries {
         let what = match &entry.kind {
             EntryKind::Folder => "folder".to_owned(),
             EntryKind::Link { target } => format!("link {target}"),
             EntryKind::File { size, executable } => {
-                format!("file {size} {executable} {}", Digest::of_file(&folder.join(&entry.path))?)
+                format!("file {size} {executable} {}", known.digest(&folder.join(&entry.path))?)
             }
         };
         text.push_str(&format!("{} {} {what}\n", entry.path.len(), entry.path));
     }
-    let digest = Digest::of(text);
-    if !is_fresh {
-        cache.write(&place, digest.to_string().as_bytes())?;
-    }
-    Ok(digest)
+    known.keep(cache)?;
+    Ok(Digest::of(text))
 }
 
 /// The interpreter's tree at `placed`, a folder or an archive, which is unpacked once.
@@ -285,6 +270,8 @@ mod tests {
         assert_eq!(open().unwrap().digest(), first.digest());
         std::fs::write(app.join("a/m.py"), "other!!").unwrap();
         assert_ne!(open().unwrap().digest(), first.digest());
+        assert_eq!(first.confirm(&open().unwrap()).unwrap_err().code(), Code::Io);
+        open().unwrap().confirm(&open().unwrap()).unwrap();
         for target in ["/etc/passwd", "../../x"] {
             std::os::unix::fs::symlink(target, app.join("link")).unwrap();
             assert_eq!(open().err().unwrap().code(), Code::HostileArchive, "{target}");

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! <cache>/layers/keys/<key>.json       the layer that some inputs led to, and the inputs
-//! <cache>/layers/facts/<diff id>.json  what the whole-image check has to know of its files
+//! <cache>/layers/facts/<layer>.json    what the whole-image check has to know of its files
 //! <cache>/layers/blobs/<digest>        the packed bytes; an output that has them does without
 //! ```
 
@@ -75,10 +75,12 @@ impl<'c> LayerStore<'c> {
 
     /// The layer that `parts` name: from the cache, or packed from what `make` gives.
     ///
-    /// `elsewhere` says whether the output has a blob already, so that it need not be in the cache.
+    /// `elsewhere` says whether the output has a blob already, so that it need not be in the cache. `confirm`
+    /// is asked once the layer is packed: are its inputs still what `parts` say? Otherwise other content
+    /// would be found by their name for ever.
     ///
     /// # Errors
-    /// What `make` and packing say.
+    /// What `make`, packing and `confirm` say.
     pub fn layer(
         &self,
         title: &str,
@@ -86,6 +88,7 @@ impl<'c> LayerStore<'c> {
         packing: Packing,
         elsewhere: &dyn Fn(Digest, u64) -> bool,
         make: impl FnOnce() -> Result<LayerTree>,
+        confirm: impl FnOnce() -> Result<()>,
     ) -> Result<Layer> {
         let parts = parts
             .clone()
@@ -98,7 +101,7 @@ impl<'c> LayerStore<'c> {
         if let Some(entry) = known.filter(|entry| entry.parts == parts) {
             let there = elsewhere(entry.digest, entry.size)
                 || std::fs::metadata(self.blob(entry.digest)).is_ok_and(|facts| facts.len() == entry.size);
-            if there && let Some(facts) = self.facts(entry.diff_id) {
+            if there && let Some(facts) = self.facts(entry.digest, entry.diff_id) {
                 return Ok(self.known(title, &entry, facts, true));
             }
         }
@@ -110,9 +113,10 @@ impl<'c> LayerStore<'c> {
         let packed = pack(&tree, packing, &mut out)?;
         out.flush().map_err(|error| Error::io("write", &folder, &error))?;
         drop(out);
+        confirm()?;
         let blob = self.blob(packed.digest);
         file.persist(&blob).map_err(|error| Error::io("write", &blob, &error.error))?;
-        self.remember(packed.diff_id, &packed.facts)?;
+        self.remember(packed.digest, packed.diff_id, &packed.facts)?;
         let entry = Entry {
             parts,
             compression: packing.compression,
@@ -141,26 +145,28 @@ impl<'c> LayerStore<'c> {
         }
     }
 
-    /// What is known of the files of the layer with this diff id.
-    pub fn facts(&self, diff_id: Digest) -> Option<LayerFacts> {
-        let text = std::fs::read(self.place("facts", &facts_name(diff_id))).ok()?;
+    /// What is known of the files of the layer with this digest and diff id: that some blob unpacks to that
+    /// stream is known then, too.
+    pub fn facts(&self, digest: Digest, diff_id: Digest) -> Option<LayerFacts> {
+        let text = std::fs::read(self.place("facts", &facts_name(digest, diff_id))).ok()?;
         serde_json::from_slice(&text).ok()
     }
 
-    /// Remembers the facts of a layer.
+    /// Remembers the facts of a layer whose two digests were compared.
     ///
     /// # Errors
     /// [`crate::report::Code::Io`].
-    pub fn remember(&self, diff_id: Digest, facts: &LayerFacts) -> Result<()> {
+    pub fn remember(&self, digest: Digest, diff_id: Digest, facts: &LayerFacts) -> Result<()> {
         let text =
             serde_json::to_vec(facts).map_err(|error| Error::bug(format!("facts of a layer: {error}")))?;
-        self.cache.write(&self.place("facts", &facts_name(diff_id)), &text)
+        self.cache.write(&self.place("facts", &facts_name(digest, diff_id)), &text)
     }
 }
 
 /// Facts of another version of this program may lack what the check wants now.
-fn facts_name(diff_id: Digest) -> String {
-    format!("{diff_id}-{}.json", &env!("WHEELBUILD_IMAGE_RECIPE")[..16])
+fn facts_name(digest: Digest, diff_id: Digest) -> String {
+    let layer = Digest::of(format!("{digest} {diff_id}"));
+    format!("{layer}-{}.json", &env!("WHEELBUILD_IMAGE_RECIPE")[..16])
 }
 
 /// Copies the blob of `descriptor` from `from` to the new file `to`, and compares its digest on the
@@ -181,6 +187,7 @@ pub fn copy_blob(descriptor: &Descriptor, from: &Path, to: &Path) -> Result<()> 
     let mut input = std::fs::File::open(from).map_err(|error| Error::io("read", from, &error))?;
     let (mut hash, mut size, mut buffer) = (Sha256::new(), 0, vec![0; 256 << 10]);
     loop {
+        crate::process::check_halted()?;
         let count = input.read(&mut buffer).map_err(|error| Error::io("read", from, &error))?;
         if count == 0 {
             break;
@@ -195,4 +202,36 @@ pub fn copy_blob(descriptor: &Descriptor, from: &Path, to: &Path) -> Result<()> 
     }
     file.persist(to).map_err(|error| failed(error.error))?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::tree::{Content, Node};
+    use crate::report::Code;
+
+    #[test]
+    fn what_changed_while_it_was_packed_is_not_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(&folder.path().join("cache")).unwrap();
+        let store = LayerStore::new(&cache);
+        let packing = Packing { compression: Compression::Gzip, mtime: 0, jobs: 1 };
+        let parts = KeyParts::new().with("tree", "as it was");
+        let layer = |data: &[u8], confirm: &dyn Fn() -> Result<()>| {
+            let make = || {
+                let mut tree = LayerTree::default();
+                let content = Content::Bytes(data.into());
+                tree.insert("a", Node::File { content, executable: false }, &"me".into())?;
+                Ok(tree)
+            };
+            store.layer("a", &parts, packing, &|_, _| false, make, confirm)
+        };
+        let changed = || Err(Error::new(Code::Io, "it changed"));
+        assert!(layer(b"as it is now", &changed).is_err());
+        let made = layer(b"as it was", &|| Ok(())).unwrap();
+        assert!(!made.cached);
+        // What is known is not asked for again.
+        let known = layer(b"whatever", &changed).unwrap();
+        assert!(known.cached && known.descriptor == made.descriptor);
+    }
 }

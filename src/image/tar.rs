@@ -22,6 +22,10 @@ pub enum Kind<'a> {
     Link {
         target: &'a str,
     },
+    /// The same file as the entry `target` that came before.
+    HardLink {
+        target: &'a str,
+    },
 }
 
 /// The header blocks of the entry `path` (no slash at either end), dated `mtime` in seconds since 1970.
@@ -31,10 +35,11 @@ pub fn header(path: &str, kind: Kind<'_>, mtime: u64) -> Vec<u8> {
         _ => path.to_owned(),
     };
     let (mode, size, kind_byte, target) = match kind {
-        Kind::Folder => (0o755, 0, b'5', ""),
+        Kind::Folder => (folder_mode(path), 0, b'5', ""),
         Kind::File { size, executable: true } => (0o755, size, b'0', ""),
         Kind::File { size, executable: false } => (0o644, size, b'0', ""),
         Kind::Link { target } => (0o777, 0, b'2', target),
+        Kind::HardLink { target } => (0o644, 0, b'1', target),
     };
     let mut records = Vec::new();
     let fits = if name.is_ascii() { split(&name) } else { None };
@@ -62,6 +67,14 @@ pub fn header(path: &str, kind: Kind<'_>, mtime: u64) -> Vec<u8> {
     let short = if link_fits { target } else { "" };
     out.extend_from_slice(&block(fits.unwrap_or(("", "entry")), mode, size, mtime, kind_byte, short));
     out
+}
+
+/// The mode of the folder `path`. Whoever a container runs as writes temporary files.
+pub const fn folder_mode(path: &str) -> u32 {
+    match path.as_bytes() {
+        b"tmp" | b"var/tmp" => 0o1777,
+        _ => 0o755,
+    }
 }
 
 /// Zeros after `size` bytes of a file up to the next block.

@@ -42,6 +42,19 @@ pub enum Node {
     Link {
         target: String,
     },
+    /// What layers below have there is gone (OCI image spec, "Whiteouts").
+    Whiteout,
+}
+
+/// The prefix of names that take something away.
+pub const WHITEOUT: &str = ".wh.";
+
+/// The path of the entry that takes `path` away.
+pub fn whiteout(path: &str) -> String {
+    match path.rsplit_once('/') {
+        Some((folder, name)) => format!("{folder}/{WHITEOUT}{name}"),
+        None => format!("{WHITEOUT}{path}"),
+    }
 }
 
 struct Placed {
@@ -61,8 +74,14 @@ impl LayerTree {
     /// Puts `node` of `owner` (a wheel's file name, a folder given by the user) at `path`.
     ///
     /// # Errors
-    /// [`Code::PathConflict`] that names both owners, when the path is taken or lies below a file.
+    /// [`Code::PathConflict`] that names both owners, when the path is taken or lies below a file;
+    /// [`Code::HostileArchive`] for a name that would take away what layers below have.
     pub fn insert(&mut self, path: &str, node: Node, owner: &Arc<str>) -> Result<()> {
+        if path.split('/').any(|name| name.starts_with(WHITEOUT)) {
+            return Err(Error::new(Code::HostileArchive, format!("`{path}` cannot be in an image"))
+                .cause(format!("it is in `{owner}`"))
+                .cause("a name that starts with `.wh.` takes away what layers below have"));
+        }
         for (at, _) in path.match_indices('/') {
             match self.nodes.get(&path[..at]) {
                 None => {
@@ -93,6 +112,11 @@ impl LayerTree {
     /// Every path with what stands there, in byte order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Node)> {
         self.nodes.iter().map(|(path, placed)| (path.as_str(), &placed.node))
+    }
+
+    /// Whether something stands at `path`.
+    pub fn has(&self, path: &str) -> bool {
+        self.nodes.contains_key(path)
     }
 
     pub fn is_empty(&self) -> bool {
@@ -152,6 +176,9 @@ mod tests {
         let mut tree = LayerTree::default();
         tree.insert("a/b", file(), &one).unwrap();
         tree.insert("a/c", file(), &two).unwrap();
+        for path in [".wh.a", "a/.wh..wh..opq", ".wh.a/b"] {
+            assert_eq!(tree.insert(path, file(), &two).unwrap_err().code(), Code::HostileArchive, "{path}");
+        }
         for path in ["a/b", "a", "a/b/c"] {
             let error = tree.insert(path, file(), &two).unwrap_err();
             assert_eq!(error.code(), Code::PathConflict);

@@ -18,6 +18,7 @@ use crate::target::{Interpreter, PythonVersion, Target};
 
 pub fn run(arguments: &typed::Image, context: &Context) -> Result<()> {
     crate::process::give_back_large_buffers();
+    crate::cli::end_on_interrupt()?;
     let found = ready::configuration(&context.global)?;
     let cache = Cache::open(&ready::cache_dir(&context.global, &found.config)?)?;
     let store = LayerStore::new(&cache);
@@ -58,9 +59,13 @@ pub fn run(arguments: &typed::Image, context: &Context) -> Result<()> {
         }
         _ => None,
     };
-    if let (Output::Zip(_) | Output::Folder(_), [_, _, ..]) = (&output, &targets[..]) {
+    if let (Output::Zip(_) | Output::Folder(_) | Output::Packages(_), [_, _, ..]) = (&output, &targets[..]) {
         return Err(Error::new(Code::Usage, "a folder or zip is of one platform")
             .hint("name one `--target` for each"));
+    }
+    if matches!(output, Output::Packages(_)) && !applications.is_empty() {
+        return Err(Error::new(Code::Usage, "`-o site-packages:` holds no application")
+            .hint("leave out `--app`, or take the whole root: `-o dir:PATH`"));
     }
     let mut images = Vec::new();
     let mut function = None;
@@ -97,6 +102,9 @@ pub fn run(arguments: &typed::Image, context: &Context) -> Result<()> {
         }
         if let Output::Zip(file) = &output {
             function = Some(image::write_function(&image, &request, file, &cache, &context.report)?);
+        }
+        if let Output::Packages(path) = &output {
+            image::unpack_packages(&image, &request, path, &cache, &context.report)?;
         }
         images.push(image);
     }
@@ -142,6 +150,7 @@ pub fn run(arguments: &typed::Image, context: &Context) -> Result<()> {
             }
             format!("dir:{}@{digest}", path.display())
         }
+        Output::Packages(path) => format!("site-packages:{}@{digest}", path.display()),
         Output::Zip(file) => {
             let sha256 = function.ok_or_else(|| Error::bug("no zip was written"))?;
             format!("zip:{}@sha256:{sha256}", file.display())
@@ -323,9 +332,11 @@ pub fn epoch() -> Result<u64> {
     let Some(text) = std::env::var_os("SOURCE_DATE_EPOCH").filter(|text| !text.is_empty()) else {
         return Ok(0);
     };
-    text.to_str()
-        .and_then(|text| text.parse().ok())
-        .ok_or_else(|| Error::new(Code::Usage, "SOURCE_DATE_EPOCH is no number of seconds since 1970"))
+    // Dates are written with four digits of the year (RFC 3339).
+    const YEAR_10000: u64 = 253_402_300_800;
+    text.to_str().and_then(|text| text.parse().ok()).filter(|epoch| *epoch < YEAR_10000).ok_or_else(|| {
+        Error::new(Code::Usage, "SOURCE_DATE_EPOCH is no number of seconds since 1970 up to the year 9999")
+    })
 }
 
 /// The interpreter that compiles bytecode.
@@ -346,6 +357,10 @@ fn run_options(arguments: &typed::Image) -> Result<RunOptions> {
     let command = |text: &Option<String>| text.as_deref().map(words::command).transpose();
     let pairs = |texts: &[String]| texts.iter().map(|text| ready::setting(text)).collect::<Result<Vec<_>>>();
     let expose = arguments.expose.iter().map(|port| exposed(port)).collect::<Result<_>>()?;
+    if let Some(folder) = arguments.workdir.as_deref().filter(|folder| !folder.starts_with('/')) {
+        return Err(Error::new(Code::Usage, format!("`{folder}` is no folder a container can start in"))
+            .hint(format!("name it from the root on: `--workdir /{folder}`")));
+    }
     let map = |texts: &[String]| Ok::<_, Error>(pairs(texts)?.into_iter().collect::<BTreeMap<_, _>>());
     Ok(RunOptions {
         entrypoint: command(&arguments.entrypoint)?,

@@ -40,7 +40,7 @@ impl Maker<'_> {
             trees.push((tree, folder.clone()));
             folders.push(folder);
         }
-        let layer = self.store.layer("application", &parts, request.packing, self.elsewhere, || {
+        let make = || {
             let mut layer = LayerTree::default();
             for (tree, folder) in &trees {
                 tree.place(folder, &mut layer)?;
@@ -58,7 +58,15 @@ impl Maker<'_> {
             }
             layer.leave_out_folders(|path| lower.is_folder(path));
             Ok(layer)
-        })?;
+        };
+        let confirm = || {
+            for ((tree, _), placed) in trees.iter().zip(request.applications) {
+                tree.confirm(&SourceTree::open(&placed.source, reading, self.store.cache())?)?;
+            }
+            Ok(())
+        };
+        let layer =
+            self.store.layer("application", &parts, request.packing, self.elsewhere, make, confirm)?;
         for packages in self.layers.iter().filter(|layer| !layer.title.starts_with("interpreter")) {
             self.check_application(packages, &layer, lower)?;
         }
@@ -88,7 +96,7 @@ impl Maker<'_> {
 
     /// An application must not replace a file of a package.
     fn check_application(&self, packages: &Layer, layer: &Layer, lower: &Root) -> Result<()> {
-        let file = |facts: &PathFacts| !matches!(facts, PathFacts::Folder);
+        let file = |facts: &PathFacts| !matches!(facts, PathFacts::Folder | PathFacts::Removed);
         let taken = layer.facts.paths.iter().find(|(path, facts)| {
             file(facts) && lower.get(path).is_none() && packages.facts.paths.get(*path).is_some_and(file)
         });

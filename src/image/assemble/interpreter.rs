@@ -31,12 +31,17 @@ impl Maker<'_> {
                 .with("tree", tree.digest())
                 .with("destination", &destination);
             let lower = self.root();
-            let layer = self.store.layer("interpreter", &parts, request.packing, self.elsewhere, || {
+            let make = || {
                 let mut layer = LayerTree::default();
                 tree.place(&destination, &mut layer)?;
                 layer.leave_out_folders(|path| lower.is_folder(path));
                 Ok(layer)
-            })?;
+            };
+            let confirm = || {
+                tree.confirm(&source::interpreter(placed, request.exclude, self.store.cache(), self.report)?)
+            };
+            let layer =
+                self.store.layer("interpreter", &parts, request.packing, self.elsewhere, make, confirm)?;
             let below = self.layers.iter().map(|layer| &*layer.facts);
             let root = Root::of(below.chain([&*layer.facts]));
             let found = ImagePython::all(&Root::of([&*layer.facts]));

@@ -3,13 +3,14 @@
 mod application;
 mod interpreter;
 mod packages;
+mod replaced;
 
 use std::sync::Arc;
 
 use super::base::LoadedImage;
 use super::check::{self, Finding, Subject};
 use super::configuration::{RunOptions, configuration};
-use super::facts::LayerFacts;
+use super::facts::{LayerFacts, PathFacts};
 use super::oci::{self, Descriptor, Manifest, Platform};
 use super::pack::Packing;
 use super::python::ImagePython;
@@ -20,7 +21,7 @@ use super::store::{Layer, LayerStore};
 use crate::cache::{Digest, KeyParts};
 use crate::python::installer::GivenWheel;
 use crate::python::interpreter::BuildPython;
-use crate::report::{Report, Result};
+use crate::report::{Code, Error, Report, Result};
 use crate::target::{PythonVersion, Target};
 
 pub use application::APPLICATION;
@@ -79,6 +80,7 @@ pub fn assemble(
     if let Some(base) = &request.base {
         maker.layers.extend(base.layers.iter().cloned());
     }
+    let inherited = maker.layers.len();
     let python = report.phase(&subject, "interpreter", || maker.interpreter())?;
     report.detail(format!("{subject}: {}", python.describe()));
     let below: Vec<Arc<LayerFacts>> = maker.layers.iter().map(|layer| layer.facts.clone()).collect();
@@ -90,6 +92,18 @@ pub fn assemble(
 
     let config = configuration(request, &layers, &python, &folders)?;
     let root = Root::of(layers.iter().map(|layer| &*layer.facts));
+    let program = |root: &Root| {
+        let place = root.resolve(&python.program)?;
+        Some((root.layer_of(&place)?, place))
+    };
+    if program(&lower) != program(&root) {
+        return Err(Error::new(
+            Code::PathConflict,
+            format!("something replaces the interpreter `/{}`", python.program),
+        )
+        .cause("a wheel or the application has a file or link of that path"));
+    }
+    check_kinds(&layers[inherited..], &layers[..inherited])?;
     let findings = Subject {
         root: &root,
         target: request.target,
@@ -139,6 +153,32 @@ pub fn assemble(
         base,
         sources,
     })
+}
+
+/// Says that no layer above the base puts a file in the place of a folder below it, which would take all of
+/// that away, or a folder in the place of a file.
+fn check_kinds(layers: &[Layer], below: &[Layer]) -> Result<()> {
+    let mut root = Root::of(below.iter().map(|layer| &*layer.facts));
+    for (number, layer) in layers.iter().enumerate() {
+        for (path, facts) in &layer.facts.paths {
+            let place = root.place(path);
+            let both = (root.get(&place), facts);
+            let what = match both {
+                (Some(PathFacts::Folder), PathFacts::File(_) | PathFacts::Link(_)) => {
+                    "a file or link where a folder is"
+                }
+                (Some(PathFacts::File(_) | PathFacts::Link(_)), PathFacts::Folder) => {
+                    "a folder where a file or link is"
+                }
+                _ => continue,
+            };
+            let headline = format!("`/{place}` cannot be both");
+            return Err(Error::new(Code::PathConflict, headline)
+                .cause(format!("the layer `{}` has {what} in a layer below", layer.title)));
+        }
+        root.lay(&layer.facts, below.len() + number);
+    }
+    Ok(())
 }
 
 struct Maker<'m> {

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Maker;
+use super::replaced::Replaced;
 use crate::cache::KeyParts;
 use crate::image::bytecode;
+use crate::image::digests;
 use crate::image::facts::PathFacts;
+use crate::image::member::changed;
 use crate::image::python::Scheme;
 use crate::image::root::Root;
 use crate::image::site;
@@ -34,21 +37,40 @@ impl Maker<'_> {
             .with("bytecode", request.compile.map_or("", |python| python.full_version.as_str()));
         let groups = site::split(&sizes, request.split);
         let first = self.layers.len();
-        for group in &groups {
+        let replaced = Replaced::find(wheels, scheme, lower)?;
+        for (number, group) in groups.iter().enumerate() {
+            // Before any of the new files, which may have moved from one project to another.
+            let takes_away = number == 0;
             let members: Vec<&GivenWheel> = group.iter().map(|&at| wheels[at]).collect();
             let mut parts = below.clone();
             for wheel in &members {
                 parts = parts.with(&format!("wheel.{}", wheel.requirement.file), &wheel.requirement.sha256);
             }
+            if takes_away {
+                parts = parts.with("replaced", replaced.key());
+            }
             let title = match (&members[..], groups.len()) {
                 ([only], 2..) => format!("{} {}", only.requirement.name, only.requirement.version),
                 _ => "packages".to_owned(),
             };
-            let layer = self.store.layer(&title, &parts, request.packing, self.elsewhere, || {
+            let make = || {
                 let mut tree = self.tree_of(&members, scheme)?;
+                if takes_away {
+                    replaced.take_away(lower, &mut tree)?;
+                }
                 tree.leave_out_folders(|path| lower.is_folder(path));
                 Ok(tree)
-            })?;
+            };
+            let confirm = || {
+                for wheel in &members {
+                    let sha256 = digests::of_file(&wheel.path, self.store.cache())?.to_string();
+                    if sha256 != wheel.requirement.sha256 {
+                        return Err(changed(&wheel.path));
+                    }
+                }
+                Ok(())
+            };
+            let layer = self.store.layer(&title, &parts, request.packing, self.elsewhere, make, confirm)?;
             self.layers.push(layer);
         }
         self.check_groups(first, &groups, wheels, scheme)
@@ -82,7 +104,7 @@ impl Maker<'_> {
         let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
         for (number, layer) in layers.iter().enumerate() {
             for (path, facts) in &layer.facts.paths {
-                if matches!(facts, PathFacts::Folder) {
+                if matches!(facts, PathFacts::Folder | PathFacts::Removed) {
                     continue;
                 }
                 if let Some(other) = seen.insert(path, number) {
