@@ -109,8 +109,9 @@ def main():
         both = [(timed(prefill(TARGET, SECOND, extra=building), env, str(scratch))[0],
                  timed(prefill(TARGET, extra=building), env, str(scratch))[0]) for _ in range(options.runs)]
         say("a second target, CPU against the first", middle(two / one - 1 for two, one in both), 0.85)
-        again = [timed(prefill(TARGET), env, str(scratch))[1] for _ in range(2 * options.runs)]
-        say("everything cached, ms of wall a package", 1000 * middle(again) / len(sdists), 10, "%.1f")
+        again = [timed(prefill(TARGET), env, str(scratch)) for _ in range(2 * options.runs)]
+        say("everything cached, ms of wall a package", 1000 * middle(wall for _, wall in again) / len(sdists), 10, "%.1f")
+        print("everything cached, ms of CPU a package: %.1f" % (1000 * middle(cpu for cpu, _ in again) / len(sdists)))
     print("every goal met" if not missed else "missed: " + ", ".join(missed))
 
 
