@@ -22,7 +22,7 @@ def _image_impl(ctx):
         outputs = [layout],
         inputs = ctx.files.tars + ctx.files.base + [ctx.file.entrypoint, ctx.file.cmd],
         arguments = [args],
-        command = """out=$1; echo "$2" >"$out/workdir"; echo "$3" >"$out/platform"; cp "$4" "$out/entrypoint"; cp "$5" "$out/cmd"; cp -rL "$6" "$out/base"; shift 6
+        command = """out=$1; echo "$2" >"$out/workdir"; echo "$3" >"$out/platform"; cp "$4" "$out/entrypoint"; cp "$5" "$out/cmd"; [ "$6" = /dev/null ] || cp -rL "$6" "$out/base"; shift 6
 number=0; for tar; do cp "$tar" "$out/$number-${tar##*/}"; number=$((number+1)); done""",
     )
     return [DefaultInfo(files = depset([layout]))]
