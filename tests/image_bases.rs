@@ -185,7 +185,7 @@ fn a_layer_that_lies_about_its_content_is_refused_however_well_it_is_known() {
     let room = scene();
     let program = program();
     let (good, other) = (tar_of(&python(&program)), tar_of(&[("other", Holds::File(b"x"))]));
-    layout(&room, "good", &[good.clone()], Packed::Plain);
+    layout(&room, "good", std::slice::from_ref(&good), Packed::Plain);
     let upon = |out: &str, base: &str| image(&room, &["--base", base, "--app", "src", "-o", out]);
     upon("oci:out", "oci:good").succeeded();
     // The blob of another layer under a diff id whose content is known by now.

@@ -68,8 +68,11 @@ fn image(place: &Path, form: &[&str], way: Way) -> Ran {
     Ran::of(command.output().unwrap())
 }
 
+/// Owner and digest of an image in one form, and mode and digest of each of its files.
+type Made = (u32, String, BTreeMap<PathBuf, (u32, String)>);
+
 /// The image in each form, made in the folder `place` with the cache that is there; and who owns it.
-fn all(place: &Path, way: Way, cached: bool) -> Vec<(u32, String, BTreeMap<PathBuf, (u32, String)>)> {
+fn all(place: &Path, way: Way, cached: bool) -> Vec<Made> {
     let mut made = Vec::new();
     for (name, form) in FORMS {
         let _ = fs::remove_dir_all(place.join("out"));
@@ -87,11 +90,7 @@ fn all(place: &Path, way: Way, cached: bool) -> Vec<(u32, String, BTreeMap<PathB
     made
 }
 
-fn assert_same(
-    what: &str,
-    made: &[(u32, String, BTreeMap<PathBuf, (u32, String)>)],
-    expected: &[(u32, String, BTreeMap<PathBuf, (u32, String)>)],
-) {
+fn assert_same(what: &str, made: &[Made], expected: &[Made]) {
     for ((name, _), ((_, digest, files), (_, other, others))) in FORMS.iter().zip(made.iter().zip(expected)) {
         assert_eq!(digest, other, "{what}: {name}");
         assert_eq!(files, others, "{what}: {name}");
