@@ -121,6 +121,8 @@ fn a_folder_of_a_base_is_what_a_container_would_see() {
         ("etc/conf", Holds::File(b"5")),
         ("made/old", Holds::File(b"6")),
         ("zz", Holds::Same("old/stays")),
+        // Before its other name in the order of paths.
+        ("etc/twin", Holds::Same("old/stays")),
     ]);
     let upper = [
         ("old/.wh.file", Holds::File(b"")),
@@ -152,8 +154,8 @@ fn a_folder_of_a_base_is_what_a_container_would_see() {
         assert_eq!(common::names(&root.join("srv")), ["new"]);
         assert_eq!(common::names(&root.join("made")), ["link", "new"]);
         assert_eq!(
-            (read("etc/conf"), read("zz"), read("made/link")),
-            ("new".into(), "2".into(), "new".into())
+            (read("etc/conf"), read("zz") + &read("etc/twin"), read("made/link")),
+            ("new".into(), "22".into(), "new".into())
         );
         assert!(!root.join("gone").exists());
         assert!(root.join("opt/py/lib/python3.11/site-packages/two.py").is_file());

@@ -55,10 +55,8 @@ impl Root {
             let facts = match facts {
                 PathFacts::Removed => continue,
                 PathFacts::Opaque => PathFacts::Folder,
-                PathFacts::HardLink(target) => match self.nodes.get(&self.place(target)) {
-                    Some(Stands { facts: PathFacts::File(file), .. }) => PathFacts::File(file.clone()),
-                    _ => PathFacts::Special,
-                },
+                // Until it is known whose other name it is, which may come later in this order.
+                PathFacts::HardLink(_) => PathFacts::Special,
                 other => other.clone(),
             };
             if !is_known {
@@ -82,6 +80,33 @@ impl Root {
                 Some(PathFacts::Link(_)) => known = None,
                 _ if is_link => known = None,
                 _ => {}
+            }
+        }
+        self.join_hard_links(layer);
+    }
+
+    /// Gives the hard links of `layer` what the file of the other name is.
+    fn join_hard_links(&mut self, layer: &LayerFacts) {
+        let mut waiting: Vec<(String, String)> = (layer.paths.iter())
+            .filter_map(|(path, facts)| match facts {
+                PathFacts::HardLink(target) => Some((self.place(path), self.place(target))),
+                _ => None,
+            })
+            .collect();
+        // A link to a link waits for it; what waits for nothing that comes stays what it is.
+        loop {
+            let before = waiting.len();
+            waiting.retain(|(place, target)| match self.get(target).cloned() {
+                Some(facts @ (PathFacts::File(_) | PathFacts::Link(_))) => {
+                    if let Some(stands) = self.nodes.get_mut(place) {
+                        stands.facts = facts;
+                    }
+                    false
+                }
+                _ => true,
+            });
+            if waiting.len() == before {
+                return;
             }
         }
     }
@@ -267,6 +292,22 @@ mod tests {
                 "usr/lib/new/deep/b"
             ]
         );
+    }
+
+    #[test]
+    fn hard_links_are_the_file_wherever_its_name_comes() {
+        let root = Root::of([&layer(&[
+            ("a", PathFacts::HardLink("b".into())),
+            ("b", PathFacts::HardLink("d/c".into())),
+            ("d/c", file(3)),
+            ("e", PathFacts::HardLink("a".into())),
+            ("f", PathFacts::HardLink("nothing".into())),
+            ("g", PathFacts::HardLink("g".into())),
+        ])]);
+        for path in ["a", "b", "e"] {
+            assert_eq!(root.file(path).unwrap().1.size, 3, "{path}");
+        }
+        assert_eq!((root.get("f"), root.get("g")), (Some(&PathFacts::Special), Some(&PathFacts::Special)));
     }
 
     #[test]
