@@ -131,6 +131,6 @@ mod tests {
         assert_eq!(calls.len(), 200);
         assert!(calls.iter().all(|call| call.argv[0].len() == 5000));
         std::fs::write(folder.path().join(FILE), "{\"tool\": \"cc").unwrap();
-        assert_eq!(read_log(folder.path()).unwrap_err().code(), Code::Bug);
+        assert_eq!(read_log(folder.path()).unwrap_err().code(), Code::Backend);
     }
 }
